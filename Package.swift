@@ -1,0 +1,68 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// `swift run runner …` builds the debug configuration. The rooms where time is spent carry their own
+// optimisation flags, so that plain `swift run` trains at release speed.
+let fastSwift: [SwiftSetting] = [.unsafeFlags(["-O"])]
+let fastC: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=fast", "-Wno-psabi"])]
+
+/// A test target `<room>Tests` that sees `rooms`; `fixtures` are stored numbers from outside (scikit-image, Keras).
+func tests(_ name: String, _ rooms: [Target.Dependency], fixtures: Bool = false) -> Target {
+  .testTarget(name: name, dependencies: rooms, resources: fixtures ? [.copy("Fixtures")] : [])
+}
+
+let package = Package(
+  name: "runner",
+  platforms: [.macOS(.v15)],
+  products: [.executable(name: "runner", targets: ["runner"])],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
+    .package(url: "https://github.com/swiftcsv/SwiftCSV", exact: "0.10.0"),
+  ],
+  targets: [
+    // System libraries and C
+    .systemLibrary(name: "CLibYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libpng-dev"])]),
+    .target(name: "CLibPNG", linkerSettings: [.linkedLibrary("png16")]),
+    .target(name: "COpenBLAS", cSettings: fastC, linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
+    .target(name: "CKernels", cSettings: fastC),
+
+    // Rooms, in the order of the data's way; each imports only what stands above it
+    .target(name: "Diagnostics"),
+    .target(name: "ExperimentSpec", dependencies: ["CLibYAML", "Diagnostics", .product(name: "OrderedCollections", package: "swift-collections")]),
+    .target(name: "TensorCore", swiftSettings: fastSwift),
+    .target(name: "Ops", dependencies: ["TensorCore", "CKernels", "COpenBLAS"], swiftSettings: fastSwift),
+    .target(name: "NetworkGraph", dependencies: ["TensorCore", "Ops"], swiftSettings: fastSwift),
+    .target(name: "Architectures", dependencies: ["NetworkGraph"]),
+    .target(name: "Imaging", dependencies: ["CLibPNG", "TensorCore", "Diagnostics"], swiftSettings: fastSwift),
+    .target(name: "Datasets", dependencies: ["CZlib", "Diagnostics", "ExperimentSpec", "TensorCore", "Imaging", .product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftCSV", package: "SwiftCSV")], swiftSettings: fastSwift),
+    .target(name: "ExperimentGraph", dependencies: ["ExperimentSpec", .product(name: "Crypto", package: "swift-crypto")]),
+    .target(name: "Schedule", dependencies: ["ExperimentGraph"]),
+    .target(name: "Engine", dependencies: ["TensorCore", "Ops", "NetworkGraph", "Architectures"], swiftSettings: fastSwift),
+    .target(name: "Metrics", dependencies: ["Imaging"], swiftSettings: fastSwift),
+    .target(name: "Report", dependencies: ["ExperimentSpec", "Imaging", "Metrics", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")]),
+    .target(name: "Runner", dependencies: [
+      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Imaging", "Engine", "Architectures", "Metrics", "Report",
+      .product(name: "Logging", package: "swift-log"),
+    ]),
+    .executableTarget(name: "runner", dependencies: ["Runner", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
+
+    tests("DiagnosticsTests", ["Diagnostics"]),
+    tests("ExperimentSpecTests", ["ExperimentSpec", "Diagnostics"], fixtures: true),
+    tests("TensorCoreTests", ["TensorCore"]),
+    tests("KernelTests", ["CKernels", "COpenBLAS"]),
+    tests("OpsTests", ["Ops", "TensorCore"]),
+    tests("NetworkTests", ["NetworkGraph", "Architectures", "Engine", "Ops", "TensorCore"], fixtures: true),
+    tests("EngineTests", ["Engine", "Architectures", "NetworkGraph", "TensorCore"]),
+    tests("ImagingTests", ["Imaging", "TensorCore", "Diagnostics"], fixtures: true),
+    tests("DatasetsTests", ["Datasets", "Imaging", "ExperimentSpec", "Diagnostics"]),
+    tests("ScheduleTests", ["Schedule", "ExperimentGraph", "ExperimentSpec"]),
+    tests("MetricsTests", ["Metrics", "Imaging"], fixtures: true),
+    tests("ReportTests", ["Report", "ExperimentSpec"], fixtures: true),
+    tests("RunnerTests", ["Runner", "Report", "ExperimentSpec"]),
+  ]
+)

@@ -1,0 +1,3 @@
+import Testing
+
+@Suite struct ImagingTestsPlaceholder { @Test func placeholder() {} }

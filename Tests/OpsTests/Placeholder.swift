@@ -1,0 +1,3 @@
+import Testing
+
+@Suite struct OpsTestsPlaceholder { @Test func placeholder() {} }
