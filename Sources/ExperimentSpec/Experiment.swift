@@ -1,0 +1,72 @@
+import Diagnostics
+
+/// A whole experiment file, validated and fully resolved.
+public struct Experiment: Sendable {
+  public var name: String
+  public var title: String
+  /// One for each named trial and point of the sweep, in the order of the report.
+  public var trials: [Trial]
+  public var report: ReportSettings
+  /// Settings without effect, coinciding grid points: shown, not fatal.
+  public var notes: [Diagnostic]
+  public init(name: String, title: String, trials: [Trial], report: ReportSettings, notes: [Diagnostic]) {
+    (self.name, self.title, self.trials, self.report, self.notes) = (name, title, trials, report, notes)
+  }
+}
+
+/// One training and evaluation: a named row of the report at one seed.
+public struct Trial: Sendable {
+  /// The report's column; trials that differ only in seed share it.
+  public var name: String
+  public var settings: TrialSettings
+  /// For each dotted key, where its value came from.
+  public var origins: [String: ValueOrigin]
+  public init(name: String, settings: TrialSettings, origins: [String: ValueOrigin]) {
+    (self.name, self.settings, self.origins) = (name, settings, origins)
+  }
+}
+
+public enum ValueOrigin: Sendable, Hashable {
+  /// The key table's default; where it depends on another key, why.
+  case defaulted(because: String?)
+  case file(SourceLocation)
+  /// `--set key=value`.
+  case commandLine
+}
+
+/// What the report shows, and what it is held against.
+public struct ReportSettings: Sendable, Hashable, Codable {
+  /// Metrics (rows of the paper's table), e.g. `average_iou`, `average_precision`, `parameters`, `ms_per_patch`.
+  public var rows: [String]
+  public var published: [Published]
+  public var claims: [Claim]
+  /// Test images of the segmentation figure, by id; empty: the report picks a dim, a crowded and a large one by rule.
+  public var figureImages: [String]
+  /// Free text shown under the title (what this run is and is not).
+  public var remark: String
+  public init(rows: [String], published: [Published], claims: [Claim], figureImages: [String], remark: String) {
+    (self.rows, self.published, self.claims, self.figureImages, self.remark) = (rows, published, claims, figureImages, remark)
+  }
+
+  /// Published numbers of one trial, keyed by metric; `<metric>_sd` is its printed spread.
+  public struct Published: Sendable, Hashable, Codable {
+    public var trial: String
+    public var values: [String: Double]
+    public var tolerance: [String: Double]
+    public var source: String
+    public init(trial: String, values: [String: Double], tolerance: [String: Double], source: String) {
+      (self.trial, self.values, self.tolerance, self.source) = (trial, values, tolerance, source)
+    }
+  }
+
+  /// A sentence of the paper as a comparison: `metric` of `greater[0]` exceeds that of `greater[1]`.
+  public struct Claim: Sendable, Hashable, Codable {
+    public var claim: String
+    public var metric: String
+    public var greater: [String]
+    public var test: String
+    public init(claim: String, metric: String, greater: [String], test: String) {
+      (self.claim, self.metric, self.greater, self.test) = (claim, metric, greater, test)
+    }
+  }
+}

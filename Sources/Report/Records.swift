@@ -1,0 +1,106 @@
+/// What one finished trial leaves behind: `trials/<fingerprint>/record.json`. Nothing in it depends on the clock or the machine.
+public struct TrialRecord: Sendable, Hashable, Codable {
+  public var trial: String
+  public var seed: Int
+  public var fingerprint: String
+  public var architecture: String
+  public var baseFilters: Int
+  public var depth: Int
+  public var l2: Double
+  public var upsampling: String
+  /// Keras's total: trainable weights and batch norm's moving statistics.
+  public var parameters: Int
+  public var trainableParameters: Int
+  /// For one patch.
+  public var multiplyAdds: Int
+  public var trainingPatches: Int
+  public var validationPatches: Int
+  public var losses: [EpochLoss]
+  /// Epoch (counted from 1 through both phases) whose weights were kept, and its validation loss without the penalty.
+  public var bestEpoch: Int
+  public var validationLoss: Double
+  public var images: [ImageScore]
+  /// Set where the trial failed: one line.
+  public var failure: String?
+
+  public init(
+    trial: String, seed: Int, fingerprint: String, architecture: String, baseFilters: Int, depth: Int, l2: Double, upsampling: String,
+    parameters: Int, trainableParameters: Int, multiplyAdds: Int, trainingPatches: Int, validationPatches: Int,
+    losses: [EpochLoss], bestEpoch: Int, validationLoss: Double, images: [ImageScore], failure: String? = nil
+  ) {
+    (self.trial, self.seed, self.fingerprint) = (trial, seed, fingerprint)
+    (self.architecture, self.baseFilters, self.depth, self.l2, self.upsampling) = (architecture, baseFilters, depth, l2, upsampling)
+    (self.parameters, self.trainableParameters, self.multiplyAdds) = (parameters, trainableParameters, multiplyAdds)
+    (self.trainingPatches, self.validationPatches, self.losses) = (trainingPatches, validationPatches, losses)
+    (self.bestEpoch, self.validationLoss, self.images, self.failure) = (bestEpoch, validationLoss, images, failure)
+  }
+}
+
+/// One row of `losses.csv`.
+public struct EpochLoss: Sendable, Hashable, Codable {
+  /// "train" or "fine-tune".
+  public var phase: String
+  /// Counted from 1, through both phases.
+  public var epoch: Int
+  public var trainLoss: Double
+  public var validationLoss: Double
+  /// λ·Σ‖w‖² at the epoch's end; not part of the two losses.
+  public var penalty: Double
+  public var learningRate: Double
+  public init(phase: String, epoch: Int, trainLoss: Double, validationLoss: Double, penalty: Double, learningRate: Double) {
+    (self.phase, self.epoch, self.trainLoss) = (phase, epoch, trainLoss)
+    (self.validationLoss, self.penalty, self.learningRate) = (validationLoss, penalty, learningRate)
+  }
+}
+
+/// One row of `images.csv`: one test image's scores, fractions in [0, 1] (definitions: `Metrics`).
+public struct ImageScore: Sendable, Hashable, Codable {
+  public var image: String
+  /// Truth objects by connected regions, and predicted objects.
+  public var nuclei: Int
+  public var objects: Int
+  public var averageIoU: Double
+  public var iouAt050: Double
+  public var averagePrecision: Double
+  public var contestScore: Double
+  /// The same with one truth object per annotated nucleus (and, for the contest, by connected regions).
+  public var annotatedNuclei: Int
+  public var annotatedAverageIoU: Double
+  public var annotatedIoUAt050: Double
+  public var annotatedAveragePrecision: Double
+  public var contestScoreByRegions: Double
+  /// Neither truth nor prediction: left out of every mean and counted.
+  public var empty: Bool
+  public init(
+    image: String, nuclei: Int, objects: Int, averageIoU: Double, iouAt050: Double, averagePrecision: Double, contestScore: Double,
+    annotatedNuclei: Int, annotatedAverageIoU: Double, annotatedIoUAt050: Double, annotatedAveragePrecision: Double,
+    contestScoreByRegions: Double, empty: Bool
+  ) {
+    (self.image, self.nuclei, self.objects) = (image, nuclei, objects)
+    (self.averageIoU, self.iouAt050, self.averagePrecision, self.contestScore) = (averageIoU, iouAt050, averagePrecision, contestScore)
+    (self.annotatedNuclei, self.annotatedAverageIoU, self.annotatedIoUAt050) = (annotatedNuclei, annotatedAverageIoU, annotatedIoUAt050)
+    (self.annotatedAveragePrecision, self.contestScoreByRegions, self.empty) = (annotatedAveragePrecision, contestScoreByRegions, empty)
+  }
+}
+
+/// One row of `timings.csv`: what depends on the clock and the machine, kept apart from the record.
+public struct TimingRecord: Sendable, Hashable, Codable {
+  public var trial: String
+  public var seed: Int
+  public var threads: Int
+  public var precision: String
+  public var millisecondsPerPatchMedian: Double
+  public var millisecondsPerPatchMinimum: Double
+  /// Mean milliseconds a patch of each timed pass over the test set.
+  public var passes: [Double]
+  public var trainSeconds: Double
+  public var peakRSSMegabytes: Double
+  public init(
+    trial: String, seed: Int, threads: Int, precision: String, millisecondsPerPatchMedian: Double, millisecondsPerPatchMinimum: Double,
+    passes: [Double], trainSeconds: Double, peakRSSMegabytes: Double
+  ) {
+    (self.trial, self.seed, self.threads, self.precision) = (trial, seed, threads, precision)
+    (self.millisecondsPerPatchMedian, self.millisecondsPerPatchMinimum) = (millisecondsPerPatchMedian, millisecondsPerPatchMinimum)
+    (self.passes, self.trainSeconds, self.peakRSSMegabytes) = (passes, trainSeconds, peakRSSMegabytes)
+  }
+}
