@@ -1,0 +1,129 @@
+// The kernels: one operation a file, chosen at run time for the processor.
+//
+// Tensors are dense float32 [N, C, H, W], except that the images of a tensor may stand further apart than C·H·W
+// (`image_stride`), so that a tensor may be a slice of a wider one. Nothing is assumed of alignment or of W.
+// Every operation that is worth spreading is cut into `tasks`: a fixed number that depends on the shape alone, never on
+// the number of threads; tasks may run in any order on any thread and give the same bits. A task gets `scratch` of its
+// thread: `…_scratch()` floats, 64-byte aligned, contents undefined.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---- Processor ------------------------------------------------------------------------------------------------
+
+/// Instruction sets in rising order. `CK_ISA_REFERENCE` runs plain scalar loops, the yardstick of every other path;
+/// `CK_ISA_BASELINE` is whatever the compiler's base target has (SSE2 on x86-64, NEON on 64-bit ARM).
+typedef enum { CK_ISA_REFERENCE = 0, CK_ISA_BASELINE = 1, CK_ISA_AVX2 = 2, CK_ISA_AVX512 = 3 } ck_isa;
+
+ck_isa ck_isa_best(void);               ///< the widest this processor (and its operating system) can run
+ck_isa ck_isa_current(void);            ///< the one in use; starts as `ck_isa_best()`
+int ck_isa_select(ck_isa isa);          ///< 0, or −1 where this processor cannot run it. Not while tasks run.
+const char *ck_isa_name(ck_isa isa);    ///< "reference", "baseline", "avx2", "avx512"
+
+// ---- Convolutions ---------------------------------------------------------------------------------------------
+
+/// Some channels of a virtual concatenation: image n, channel c begin at data + n·image_stride + c·H·W.
+typedef struct {
+  float *data;
+  int64_t channels;
+  int64_t image_stride;
+} ck_slab;
+
+typedef enum {
+  /// y[o,i,j] = b[o] + Σ x[c, s·i + u − pad_top, s·j + v − pad_left] · k[o,c,u,v]. Kernel [Cout, Cin, k, k].
+  CK_CONV = 0,
+  /// The gradient of such a convolution with respect to its input: y[o, s·i + u − pad_top, s·j + v − pad_left] +=
+  /// x[c,i,j] · k[c,o,u,v]. Kernel [Cin, Cout, k, k].
+  CK_CONV_TRANSPOSED = 1,
+  /// A stride-1 convolution of the input enlarged twice by nearest neighbour, without making the enlarged tensor
+  /// (in_height × in_width are the sides before enlarging). Kernel [Cout, Cin, k, k].
+  CK_CONV_NEAREST2 = 2,
+} ck_conv_kind;
+
+/// kernel 1, 2 or 3; stride 1 or 2 (CK_CONV_TRANSPOSED: 2; CK_CONV_NEAREST2: 1). Padding at the bottom and right is
+/// what the output's sides imply.
+typedef struct {
+  ck_conv_kind kind;
+  int32_t images, in_channels, out_channels;
+  int32_t in_height, in_width, out_height, out_width;
+  int32_t kernel, stride, pad_top, pad_left;
+} ck_conv;
+
+// Forward: out = [relu](conv(concat(in)) + bias). `packed` holds the weights in the path's own order.
+size_t ck_conv_forward_packed(const ck_conv *c);                                       ///< floats
+void ck_conv_forward_pack(const ck_conv *c, const float *kernel, float *packed);
+int ck_conv_forward_tasks(const ck_conv *c);
+size_t ck_conv_forward_scratch(const ck_conv *c);                                      ///< floats a thread
+void ck_conv_forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias,
+                     int relu, ck_slab out, float *scratch);
+
+// Gradient with respect to the input: dx[slab] (= or +=, by accumulate[slab]) convᵀ(dy ⊙ [y > 0]). `y` is the output
+// after ReLU, or NULL data where there was none. A slab with NULL data is not computed.
+size_t ck_conv_backward_data_packed(const ck_conv *c);
+void ck_conv_backward_data_pack(const ck_conv *c, const float *kernel, float *packed);
+int ck_conv_backward_data_tasks(const ck_conv *c);
+size_t ck_conv_backward_data_scratch(const ck_conv *c);
+void ck_conv_backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
+                           const int *accumulate, int slabs, float *scratch);
+
+// Gradient with respect to kernel and bias, in two steps: tasks leave partial sums in `partials`
+// (`…_partials()` floats, shared by all tasks, each writing its own part), then the reduce tasks add them in a fixed order
+// to dkernel and dbias (= or +=, by accumulate).
+size_t ck_conv_backward_weights_partials(const ck_conv *c);
+int ck_conv_backward_weights_tasks(const ck_conv *c);
+size_t ck_conv_backward_weights_scratch(const ck_conv *c);
+void ck_conv_backward_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y,
+                              float *partials, float *scratch);
+int ck_conv_backward_weights_reduce_tasks(const ck_conv *c);
+void ck_conv_backward_weights_reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
+                                     int accumulate);
+
+// ---- Pooling and enlarging (planes: dense H × W, one after the other) -----------------------------------------
+
+/// y[i,j] = max of the 2 × 2 block (sides ⌊H/2⌋ × ⌊W/2⌋).
+void ck_maxpool2_forward(const float *x, float *y, int64_t planes, int height, int width);
+/// dx (= or +=) dy at the block's first maximum in row order, 0 elsewhere.
+void ck_maxpool2_backward(const float *x, const float *dy, float *dx, int64_t planes, int height, int width, int accumulate);
+/// y (2H × 2W) repeats each pixel of x (H × W) twice both ways; backward sums the four.
+void ck_nearest2_forward(const float *x, float *y, int64_t planes, int height, int width);
+void ck_nearest2_backward(const float *dy, float *dx, int64_t planes, int height, int width, int accumulate);
+
+// ---- Batch normalisation (one channel a call: images × pixels values, images `image_stride` apart) --------------
+
+/// sums[0] = Σx, sums[1] = Σ(x − x₀)² about a running shift chosen by the kernel so that the variance does not cancel;
+/// returned as mean and biased variance: moments[0] = mean, moments[1] = variance.
+void ck_batchnorm_moments(const float *x, int images, int64_t image_stride, int64_t pixels, float moments[2]);
+/// y = [relu](scale·x + shift).
+void ck_scale_shift(const float *x, float *y, int64_t count, float scale, float shift, int relu);
+/// With g = dy ⊙ [scale·x + shift > 0] (or dy where !relu): sums[0] = Σg, sums[1] = Σ g·(x − mean).
+void ck_batchnorm_backward_sums(const float *x, const float *dy, int images, int64_t image_stride, int64_t dy_image_stride,
+                                int64_t pixels, float mean, float scale, float shift, int relu, float sums[2]);
+/// dx = a·g + b·(x − mean) + c with g as above (= or +=).
+void ck_batchnorm_backward_apply(const float *x, const float *dy, float *dx, int64_t count, float mean, float scale, float shift,
+                                 int relu, float a, float b, float c, int accumulate);
+
+// ---- Element by element ---------------------------------------------------------------------------------------
+
+/// y (= or +=) x ⊙ m / (1 − rate); m is a pure function of (key, epoch, sample, layer, position): Philox 4×32-7, 16 bits
+/// an element. `first` is the position of x[0] and a multiple of 8. The same call with dy gives the gradient.
+void ck_dropout(const float *x, float *y, int64_t first, int64_t count, float rate, uint64_t key, uint32_t epoch,
+                uint32_t sample, uint32_t layer, int accumulate);
+void ck_relu(const float *x, float *y, int64_t count);
+/// dx (= or +=) dy ⊙ [y > 0].
+void ck_relu_backward(const float *y, const float *dy, float *dx, int64_t count, int accumulate);
+void ck_add(const float *x, float *y, int64_t count);                                   ///< y += x
+/// Adam (Kingma & Ba 2015) as Keras writes it: m += (g−m)(1−β₁); v += (g²−v)(1−β₂); w −= rate·m/(√v + ε), where
+/// g = gradient + 2·l2·w and `rate` already holds √(1−β₂ᵗ)/(1−β₁ᵗ).
+void ck_adam(float *w, const float *gradient, float *m, float *v, int64_t count, float rate, float beta1, float beta2,
+             float epsilon, float l2);
+
+/// Flush denormals to zero on the calling thread (they cost hundreds of cycles each). Called once a thread.
+void ck_flush_denormals(void);
+
+#ifdef __cplusplus
+}
+#endif
