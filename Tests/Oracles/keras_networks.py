@@ -2,7 +2,7 @@
 """The four networks of Long 2020 in Keras: weight counts, outputs, losses, every gradient, Adam steps.
 
 Run:   python keras_networks.py ../NetworkTests/Fixtures
-Needs: pip install tensorflow-cpu==2.21.0 keras==3.15.1 numpy==2.4.6 safetensors==0.8.0
+Needs: pip install tensorflow-cpu==2.21.0 keras==3.15.1 numpy==2.4.6
 
 A case holds, in the layouts of keras_storage.py:
 
@@ -23,7 +23,8 @@ Loss: BCE is the mean over all pixels and samples, from logits, without clipping
 (2 Σ p·y + 1) / (Σ p + Σ y + 1).
 
 The moving variance takes the batch's biased variance, as Keras 3 does. Keras 2.2.4 multiplies it by n / (n − 1) first,
-n = N·H·W: 1e-6 of the value at the paper's sizes, and without effect on training.
+n = N·H·W: 1e-6 of the value at the paper's sizes, and without effect on training. Keras's Adam rounds β to float32
+before its bias correction, which moves the third loss by 3e-7 of itself.
 
 ReLU and max-pool have kinks, beside which a float32 run may rightly take the other side. Seeds are tried in turn until
 every input of a ReLU lies further than `KINK` from 0, every maximum further than that from its runner-up, and no channel
