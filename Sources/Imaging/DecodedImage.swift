@@ -63,6 +63,11 @@ public struct DecodedImage: Sendable, Equatable {
   public var labels: LabelImage { LabelImage(width: width, height: height, pixels: firstChannel { Int32($0) }) }
 
   private func firstChannel<Pixel>(_ transform: (UInt16) -> Pixel) -> [Pixel] {
-    (0..<(width * height)).map { transform(samples[$0 * channels]) }
+    samples.withUnsafeBufferPointer { s in
+      [Pixel](unsafeUninitializedCapacity: width * height) { out, count in
+        for i in 0..<(width * height) { out.initializeElement(at: i, to: transform(s[i &* channels])) }
+        count = width * height
+      }
+    }
   }
 }
