@@ -1,0 +1,53 @@
+import CKernels
+import TensorCore
+
+/// Inverted drop-out (Srivastava et al. 2014): in training y = x ⊙ m/(1 − rate), each m kept with probability 1 − rate;
+/// in inference y = x. The mask is a function of (seed, epoch, sample, layer, position) and is drawn again for backward, never stored.
+public struct Dropout: Operation, Hashable {
+  public var rate: Float
+  public init(rate: Float) { self.rate = rate }
+  public var kind: String { "drop-out \(rate)" }
+  public func inferShape(_ inputs: [FeatureShape]) throws(ShapeError) -> FeatureShape {
+    guard inputs.count == 1 else { throw ShapeError("drop-out takes one input, not \(inputs.count)") }
+    return inputs[0]
+  }
+  public var savedForBackward: SavedValues { [] }
+  public func compile(_ site: Site) -> any CompiledOperation { Compiled(self, site) }
+  /// The mask of `ck_dropout` for seed 0, epoch 0, samples 0, 1, …, layer 0: with the mask given, drop-out is linear.
+  public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
+    let x = inputs[0], ones = [Float](repeating: 1, count: x.shape.count)
+    var y = x, mask = ones
+    for n in 0..<x.images {
+      ck_dropout(ones, &mask, 0, Int64(ones.count), rate, 0, 0, UInt32(n), 0, 0)
+      for i in mask.indices { y.values[n * mask.count + i] *= Scalar(mask[i]) }
+    }
+    return y
+  }
+  public static var samples: [OperationSample] {
+    [OperationSample(Dropout(rate: 0.5), [FeatureShape(3, 5, 7)]), OperationSample(Dropout(rate: 0.2), [FeatureShape(2, 16, 16)], images: 3)]
+  }
+
+  private final class Compiled: CompiledOperation {
+    let operation: Dropout, site: Site
+    /// Elements a task covers; a multiple of 8, as the kernel asks.
+    static let block = 1 << 14
+    init(_ operation: Dropout, _ site: Site) { (self.operation, self.site) = (operation, site) }
+
+    private func apply(_ frame: Frame, from source: Slab, to target: Slab, accumulate: Int32) {
+      let count = site.output.count, blocks = (count + Self.block - 1) / Self.block
+      frame.pool.run(tasks: site.images * blocks) { task, _ in
+        let n = task / blocks, first = task % blocks * Self.block
+        ck_dropout(
+          source.image(n) + first, target.image(n) + first, Int64(first), Int64(min(Self.block, count - first)), operation.rate,
+          UInt64(bitPattern: Int64(frame.draw.seed)), UInt32(frame.draw.epoch), UInt32(frame.draw.samples[n]), UInt32(site.layer), accumulate)
+      }
+    }
+    func forward(_ frame: Frame) {
+      precondition(site.training, "drop-out is removed from inference programs by the fusion pass")
+      apply(frame, from: frame.inputs[0], to: frame.output, accumulate: 0)
+    }
+    func backward(_ frame: Frame) {
+      apply(frame, from: frame.outputGradient, to: frame.inputGradients[0], accumulate: frame.accumulates[0])
+    }
+  }
+}
