@@ -95,7 +95,6 @@ private final class CompiledBatchNormalization: CompiledOperation {
   func backward(_ frame: Frame) {
     let input = frame.inputs[0], dy = frame.outputGradient, dx = frame.inputGradients[0], plane = shape.plane
     let relu: Int32 = operation.relu ? 1 : 0, statistics = statistics.pointer, count = Float(images * plane)
-    let keep: Float = frame.accumulatesParameters ? 1 : 0
     frame.pool.run(tasks: shape.channels) { c, _ in
       let (mean, inverse, scale, shift) = (statistics[4 * c], statistics[4 * c + 1], statistics[4 * c + 2], statistics[4 * c + 3])
       var sums: (Float, Float) = (0, 0)
@@ -104,8 +103,9 @@ private final class CompiledBatchNormalization: CompiledOperation {
           input.data + c * plane, dy.data + c * plane, Int32(images), input.image_stride, dy.image_stride, Int64(plane), mean, scale, shift,
           relu, $0.bindMemory(to: Float.self).baseAddress)
       }
-      frame.parameterGradients[0][c] = keep * frame.parameterGradients[0][c] + sums.1 * inverse
-      frame.parameterGradients[1][c] = keep * frame.parameterGradients[1][c] + sums.0
+      // The whole batch is here at once (`needsWholeBatch`), so there is nothing to add to.
+      frame.parameterGradients[0][c] = sums.1 * inverse
+      frame.parameterGradients[1][c] = sums.0
       guard dx.data != nil else { return }
       for n in 0..<images {
         ck_batchnorm_backward_apply(

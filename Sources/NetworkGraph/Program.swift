@@ -1,0 +1,124 @@
+import Ops
+import TensorCore
+
+/// A network compiled for a number of images and a mode: every buffer placed, then a flat list of kernel calls.
+public final class Program {
+  public let network: Network
+  public let images: Int
+  public let training: Bool
+  public let plan: MemoryPlan
+
+  private struct Step {
+    var name: String
+    var operation: any CompiledOperation
+    var frame: Frame
+    var parameters: [UnsafeMutablePointer<Float>]
+  }
+  private var steps: [Step]
+  private let arena: AlignedBuffer
+  private let scratch: [AlignedBuffer]
+  private let shared: AlignedBuffer
+  private let parameters: ParameterMemory
+  private let pool: ThreadPool
+  private var preparedVersion = 0
+
+  /// - Parameters:
+  ///   - network: as the architecture wrote it; lowered here.
+  ///   - images: images of one call.
+  ///   - parameters: the weights; several programs may share them.
+  ///   - sharing: a program that never runs at the same time, whose memory is used again where it is large enough.
+  public init(
+    _ network: Network, images: Int, training: Bool, parameters: ParameterMemory, pool: ThreadPool, sharing other: Program? = nil, fuse: Bool = true
+  ) {
+    let lowered = network.lowered(training: training, fuse: fuse)
+    let plan = MemoryPlan(lowered, images: images, training: training)
+    (self.network, self.images, self.training, self.plan) = (lowered, images, training, plan)
+    (self.parameters, self.pool) = (parameters, pool)
+    let arena = other.flatMap { $0.arena.count >= plan.arena ? $0.arena : nil } ?? AlignedBuffer(count: plan.arena)
+    self.arena = arena
+
+    let compiled = lowered.nodes.enumerated().map { index, node in
+      node.operation.compile(
+        Site(
+          inputs: node.inputs.map { lowered.shapes[$0] }, output: lowered.shapes[node.output], images: images, training: training, layer: index,
+          wantsInputGradient: node.inputs.map { training && plan.gradients[$0] != nil }))
+    }
+    let scratchCount = compiled.map(\.scratch).max() ?? 0, sharedCount = compiled.map(\.shared).max() ?? 0
+    scratch = other.flatMap { $0.scratch[0].count >= scratchCount ? $0.scratch : nil }
+      ?? (0..<pool.threads).map { _ in AlignedBuffer(count: scratchCount) }
+    shared = other.flatMap { $0.shared.count >= sharedCount ? $0.shared : nil } ?? AlignedBuffer(count: sharedCount)
+
+    func slab(_ value: Int, _ buffer: MemoryPlan.Buffer?) -> Slab {
+      let shape = lowered.shapes[value]
+      return Slab(data: buffer.map { arena.pointer + $0.offset }, channels: Int64(shape.channels), image_stride: Int64(shape.count))
+    }
+    // The first backward step to reach a gradient writes it, later ones add.
+    var written = Set<Int>()
+    var accumulates = [[Int32]](repeating: [], count: lowered.nodes.count)
+    for (index, node) in lowered.nodes.enumerated().reversed() {
+      accumulates[index] = node.inputs.map { written.insert($0).inserted ? 0 : 1 }
+    }
+    let (scratchPointers, sharedPointer) = (scratch.map(\.pointer), shared.pointer)
+    steps = zip(lowered.nodes.indices, compiled).map { index, operation in
+      let node = lowered.nodes[index]
+      return Step(
+        name: node.name, operation: operation,
+        frame: Frame(
+          inputs: node.inputs.map { slab($0, plan.values[$0]) }, output: slab(node.output, plan.values[node.output]),
+          inputGradients: node.inputs.map { slab($0, plan.gradients[$0]) }, accumulates: accumulates[index],
+          outputGradient: slab(node.output, plan.gradients[node.output]),
+          parameters: node.parameters.map { parameters.value($0) },
+          parameterGradients: training ? node.parameters.map { parameters.gradient($0) } : [], accumulatesParameters: false,
+          scratch: scratchPointers, shared: sharedPointer, pool: pool, draw: DropoutDraw(seed: 0, epoch: 0, samples: Array(0..<images))),
+        parameters: node.parameters.map { parameters.value($0) })
+    }
+  }
+
+  /// [images, C, H, W], to be filled before `forward`.
+  public var input: UnsafeMutablePointer<Float> { arena.pointer + plan.values[0]!.offset }
+  /// [images, 1, H, W] after `forward`.
+  public var logits: UnsafeMutablePointer<Float> { arena.pointer + plan.values[network.logits]!.offset }
+  /// [images, 1, H, W], to be filled before `backward`.
+  public var logitsGradient: UnsafeMutablePointer<Float> { arena.pointer + plan.gradients[network.logits]!.offset }
+
+  /// Bytes this program holds beside weights and optimiser: arena, scratch of all threads, shared sums, packed weights.
+  public var plannedBytes: Int {
+    4 * (arena.count + scratch.reduce(0) { $0 + $1.count } + shared.count + steps.reduce(0) { $0 + $1.operation.resident })
+  }
+
+  /// - Parameter draw: what drop-out masks depend on; training only.
+  public func forward(_ draw: DropoutDraw? = nil) {
+    prepare()
+    for index in steps.indices {
+      if let draw { steps[index].frame.draw = draw }
+      steps[index].operation.forward(steps[index].frame)
+    }
+  }
+
+  /// From `logitsGradient` to the gradients of all parameters.
+  /// - Parameter accumulate: add to the gradients (a later slice of the same batch).
+  public func backward(accumulate: Bool) {
+    for index in steps.indices.reversed() {
+      steps[index].frame.accumulatesParameters = accumulate
+      steps[index].operation.backward(steps[index].frame)
+    }
+  }
+
+  /// Runs `body` around every step of forward (and backward): for timing by operation.
+  public func profile(_ draw: DropoutDraw? = nil, _ body: (_ name: String, _ kind: String, _ backward: Bool, _ run: () -> Void) -> Void) {
+    prepare()
+    for (index, step) in steps.enumerated() {
+      body(step.name, network.nodes[index].operation.kind, false) { step.operation.forward(step.frame) }
+    }
+    guard training else { return }
+    for (index, step) in steps.enumerated().reversed() {
+      body(step.name, network.nodes[index].operation.kind, true) { step.operation.backward(step.frame) }
+    }
+  }
+
+  private func prepare() {
+    guard preparedVersion != parameters.version else { return }
+    pool.run(tasks: steps.count) { task, _ in steps[task].operation.prepare(steps[task].parameters, backward: training) }
+    preparedVersion = parameters.version
+  }
+}
