@@ -1,0 +1,94 @@
+import Diagnostics
+import ExperimentSpec
+import Imaging
+import TensorCore
+
+/// A plain folder: `images/<name>.png` with `masks/<name>.png` (the same name; a binary mask, or an image of labels), and the same again
+/// under `test/`. Without `test/`, `data.test_fraction` of the images are kept for the test.
+public struct ImageFolder: Dataset {
+  public static let source = DataSettings.Source.folder
+  public let settings: DataSettings
+  let root: String
+
+  public init(_ settings: DataSettings, root: String) throws {
+    (self.settings, self.root) = (settings, root)
+    let hasTest = Files.kind("\(root)/test") == .folder
+    for folder in ["images", "masks"] + (hasTest ? ["test/images", "test/masks"] : []) where Files.kind("\(root)/\(folder)") != .folder {
+      throw UserError.missing(
+        root, "no folder \(folder) in it",
+        hints: ["expected: images/ and masks/ with PNG files of the same names, and, if wanted, test/images/ and test/masks/"])
+    }
+  }
+
+  public func inspect(threads: Int) throws -> Inspection {
+    let own = try names(""), separate = try names("test/")
+    let isTest = Files.kind("\(root)/test") == .folder ? [] : drawTest(own.count)
+    let files = own.enumerated().map { (prefix: "", name: $1, part: isTest.contains($0) ? DatasetItem.Part.test : .training) }
+      + separate.map { (prefix: "test/", name: $0, part: .test) }
+    let inspected = try parallelMap(count: files.count, threads: threads) { i in
+      let (prefix, name, part) = files[i]
+      let imagePath = "\(prefix)images/\(name)", maskPath = "\(prefix)masks/\(name)"
+      guard Files.kind("\(root)/\(maskPath)") == .file else {
+        throw UserError.missing("\(root)/\(imagePath)", "image without a mask: no file \(maskPath)")
+      }
+      var digests = FileDigests()
+      let imageBytes = try Files.bytes(of: "\(root)/\(imagePath)"), maskBytes = try Files.bytes(of: "\(root)/\(maskPath)")
+      digests.add(imageBytes, path: imagePath)
+      digests.add(maskBytes, path: maskPath)
+      var entry = try Inspection.Entry(id: String(name.dropLast(4)), part: part, image: decode(imageBytes, path: "\(root)/\(imagePath)"))
+      entry.item.objects = try truth(maskBytes, path: "\(root)/\(maskPath)", of: entry.item).count
+      return (entry, digests)
+    }
+    var digests = FileDigests()
+    for one in inspected { digests.add(contentsOf: one.1) }
+    let entries = inspected.map(\.0)
+    return Inspection(
+      training: entries.filter { $0.item.part == .training }, test: entries.filter { $0.item.part == .test }, digest: digests.combined)
+  }
+
+  public func image(_ item: DatasetItem) throws -> DecodedImage {
+    let path = self.path("images", item)
+    return try decode(Files.bytes(of: path), path: path)
+  }
+
+  public func truth(_ item: DatasetItem) throws -> Truth {
+    let path = self.path("masks", item)
+    return try truth(Files.bytes(of: path), path: path, of: item)
+  }
+
+  private func names(_ prefix: String) throws -> [String] {
+    let folder = "\(root)/\(prefix)images"
+    guard prefix.isEmpty || Files.kind(folder) == .folder else { return [] }
+    let names = try Files.listPNG(folder)
+    if prefix.isEmpty && names.isEmpty { throw UserError.missing(folder, "no PNG file in it") }
+    return names
+  }
+
+  /// Positions of the test images. Not a function of the trial's seed: trials of different seeds are judged on the same images.
+  private func drawTest(_ count: Int) -> Set<Int> {
+    var random = CounterRandom(seed: 0, purpose: .split)
+    let kept = min(max(1, Int((settings.testFraction * Double(count)).rounded())), count - 1)
+    return Set(random.permutation(count).prefix(kept))
+  }
+
+  /// A test item is in `test/` where that exists, among the others where not.
+  private func path(_ kind: String, _ item: DatasetItem) -> String {
+    let prefix = item.part == .test && Files.kind("\(root)/test") == .folder ? "test/" : ""
+    let path = "\(root)/\(prefix)\(kind)/\(item.id)"
+    return Files.kind("\(path).png") == .file ? "\(path).png" : "\(path).PNG"
+  }
+
+  /// One value beside 0 is a mask: its connected regions (8-connected) are the objects. More values are labels.
+  private func truth(_ bytes: [UInt8], path: String, of item: DatasetItem) throws -> Truth {
+    let image = try decode(bytes, path: path)
+    try requireSize(image.height, image.width, of: item, path: path)
+    guard image.isGray else { throw UserError.damaged(path, "mask in colour; expected: a grey PNG, binary or with a label a pixel") }
+    let values = Set(image.labels.pixels).subtracting([0]).sorted()
+    if values.count <= 1 {
+      let regions = image.mask.connectedRegions(connectivity: 8)
+      return Truth(labels: regions.labels, count: regions.count)
+    }
+    let label = Dictionary(uniqueKeysWithValues: zip(values, 1...))
+    return Truth(labels: image.labels.map { $0 == 0 ? 0 : Int32(label[$0]!) }, count: values.count)
+  }
+}
