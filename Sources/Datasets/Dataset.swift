@@ -4,7 +4,7 @@ import Imaging
 
 /// Images with their truth: an index of training and test items, and the loading of each.
 ///
-/// A dataset is one file with one conforming type, and one line in `Datasets.registry`.
+/// A dataset is one file with one conforming type, and one line in `DatasetRegistry.types`.
 public protocol Dataset: Sendable {
   /// The value of `data.source` that names it.
   static var source: DataSettings.Source { get }
@@ -111,8 +111,8 @@ extension Dataset {
 }
 
 /// The datasets there are, and where their files are looked for.
-public enum Datasets {
-  static let registry: [any Dataset.Type] = [
+public enum DatasetRegistry {
+  static let types: [any Dataset.Type] = [
     DSB2018.self,
     ImageFolder.self,
     SyntheticNuclei.self,
@@ -122,7 +122,7 @@ public enum Datasets {
   public static func open(
     _ settings: DataSettings, commandLineRoot: String? = nil, environment: [String: String]
   ) throws -> any Dataset {
-    guard let type = registry.first(where: { $0.source == settings.source }) else {
+    guard let type = types.first(where: { $0.source == settings.source }) else {
       preconditionFailure("data.source \(settings.source.rawValue) has no line in the registry")
     }
     let root = settings.source == .synthetic ? "" : try locate(settings, commandLineRoot: commandLineRoot, environment: environment)

@@ -1,7 +1,7 @@
 import Diagnostics
 import ExperimentSpec
 
-extension Datasets {
+extension DatasetRegistry {
   /// Where `runner data fetch` puts the public images: `$XDG_CACHE_HOME/runner/dsb2018` or `~/.cache/runner/dsb2018`; nil without either variable.
   public static func cacheFolder(environment: [String: String]) -> String? {
     if let cache = environment["XDG_CACHE_HOME"], cache.hasPrefix("/") { return "\(cache)/runner/dsb2018" }

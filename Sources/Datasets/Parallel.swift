@@ -6,12 +6,7 @@ import Synchronization
 /// Indices are handed out in ascending order and none after a failure, so the error thrown is that of the lowest failing index,
 /// whatever the number of threads.
 func parallelMap<Result: Sendable>(count: Int, threads: Int, _ body: @Sendable (Int) throws -> Result) throws -> [Result] {
-  struct State {
-    var next = 0
-    var results: [Result?]
-    var failure: (index: Int, error: any Error)?
-  }
-  let state = Mutex(State(results: Array(repeating: nil, count: count)))
+  let state = Mutex(Progress<Result>(results: Array(repeating: nil, count: count)))
   DispatchQueue.concurrentPerform(iterations: max(1, min(threads, count))) { _ in
     while true {
       let claimed: Int? = state.withLock {
@@ -32,4 +27,10 @@ func parallelMap<Result: Sendable>(count: Int, threads: Int, _ body: @Sendable (
     if let failure = $0.failure { throw failure.error }
     return $0.results.map { $0! }
   }
+}
+
+private struct Progress<Result: Sendable>: Sendable {
+  var next = 0
+  var results: [Result?]
+  var failure: (index: Int, error: any Error)?
 }

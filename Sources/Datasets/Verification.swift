@@ -53,7 +53,7 @@ public struct Verification: Sendable, Hashable, Codable {
   }
 }
 
-extension Datasets {
+extension DatasetRegistry {
   /// Reads and checks all data at `root`, in the Kaggle layout or as a folder of images and masks. Throws `UserError` with the file at fault.
   public static func verify(root: String, settings: DataSettings, threads: Int) throws -> Verification {
     guard Files.kind(root) == .folder else { throw UserError.missing(root, "no such data folder") }
