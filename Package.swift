@@ -35,6 +35,7 @@ let package = Package(
 
     // Rooms, in the order of the data's way; each imports only what stands above it
     .target(name: "Diagnostics"),
+    .target(name: "Files", dependencies: ["Diagnostics"]),
     .target(name: "ExperimentSpec", dependencies: ["CLibYAML", "Diagnostics", .product(name: "OrderedCollections", package: "swift-collections")]),
     .target(name: "TensorCore", swiftSettings: fastSwift),
     .target(name: "Ops", dependencies: ["TensorCore", "CKernels", "COpenBLAS"], swiftSettings: fastSwift),
@@ -44,7 +45,7 @@ let package = Package(
     .target(name: "Datasets", dependencies: ["CZlib", "Diagnostics", "ExperimentSpec", "TensorCore", "Imaging", .product(name: "Crypto", package: "swift-crypto"), .product(name: "SwiftCSV", package: "SwiftCSV")], swiftSettings: fastSwift),
     .target(name: "ExperimentGraph", dependencies: ["ExperimentSpec", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "Schedule", dependencies: ["ExperimentGraph"]),
-    .target(name: "Engine", dependencies: ["TensorCore", "Ops", "NetworkGraph", "Architectures"], swiftSettings: fastSwift),
+    .target(name: "Engine", dependencies: ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: fastSwift),
     .target(name: "Metrics", dependencies: ["Imaging"], swiftSettings: fastSwift),
     .target(name: "Report", dependencies: ["ExperimentSpec", "Imaging", "Metrics", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")]),
     .target(name: "Runner", dependencies: [

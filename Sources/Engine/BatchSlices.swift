@@ -1,0 +1,82 @@
+import CKernels
+import NetworkGraph
+import Ops
+import TensorCore
+
+/// Works a batch in slices of a few images, adding up gradients: the batch's arithmetic with a slice's memory. A network whose
+/// statistics run over the whole batch is worked whole in training.
+final class BatchSlices {
+  let pool: ThreadPool
+  private let network: Network
+  private let memory: ParameterMemory
+  private let trainingSlice: Int
+  private var programs: [Key: Program] = [:]
+  private let largest: Program
+  private struct Key: Hashable {
+    var images: Int
+    var training: Bool
+  }
+  private let probabilities: [AlignedBuffer]
+
+  /// Enough images that the deepest level fills the kernels, few enough to stay small. Fixed: it decides the order of sums.
+  static let slice = 4
+
+  init(_ network: Network, batch: Int, memory: ParameterMemory, threads: Int) {
+    (self.network, self.memory) = (network, memory)
+    pool = ThreadPool(threads: threads) { ck_flush_denormals() }
+    ck_flush_denormals()
+    trainingSlice = network.needsWholeBatch ? batch : min(Self.slice, batch)
+    largest = Program(network, images: trainingSlice, training: true, parameters: memory, pool: pool)
+    programs[Key(images: trainingSlice, training: true)] = largest
+    probabilities = (0..<threads).map { _ in AlignedBuffer(count: network.image.plane) }
+  }
+
+  deinit { pool.shutDown() }
+
+  var plannedBytes: Int { programs.values.map(\.plannedBytes).max() ?? 0 }
+
+  private func program(images: Int, training: Bool) -> Program {
+    let key = Key(images: images, training: training)
+    if let program = programs[key] { return program }
+    let program = Program(network, images: images, training: training, parameters: memory, pool: pool, sharing: largest)
+    programs[key] = program
+    return program
+  }
+
+  /// Sum of the losses of these samples; in training, `memory` then holds the gradients of their mean.
+  func run(_ samples: Samples, _ indices: [Int], training: Bool, loss: SegmentationLoss, draw: ([Int]) -> DropoutDraw?) -> Double {
+    let plane = samples.side * samples.side, size = training ? trainingSlice : Self.slice
+    var sum = 0.0, start = 0
+    while start < indices.count {
+      // A remainder smaller than a slice goes one image at a time, so that two programs serve every batch size,
+      // unless the batch must stay whole.
+      let rest = indices.count - start
+      let images = rest >= size ? size : (training && network.needsWholeBatch ? rest : 1)
+      let slice = Array(indices[start..<start + images])
+      let program = program(images: images, training: training)
+      samples.images.withUnsafeBufferPointer { source in
+        for (n, index) in slice.enumerated() {
+          (program.input + n * plane).update(from: source.baseAddress! + index * plane, count: plane)
+        }
+      }
+      program.forward(draw(slice))
+      var losses = [Double](repeating: 0, count: images)
+      losses.withUnsafeMutableBufferPointer { losses in
+        // The pool hands every image to one thread, which writes its own element.
+        nonisolated(unsafe) let losses = losses
+        samples.masks.withUnsafeBufferPointer { masks in
+          pool.run(tasks: images) { n, thread in
+            losses[n] = loss.evaluate(
+              logits: program.logits + n * plane, mask: masks.baseAddress! + slice[n] * plane, count: plane,
+              gradient: training ? program.logitsGradient + n * plane : nil, scale: 1 / Double(indices.count),
+              probabilities: probabilities[thread].pointer)
+          }
+        }
+      }
+      sum += losses.reduce(0, +)
+      if training { program.backward(accumulate: start > 0) }
+      start += images
+    }
+    return sum
+  }
+}

@@ -1,0 +1,79 @@
+import Architectures
+import NetworkGraph
+import Ops
+import TensorCore
+
+/// Which network: an architecture by name and its options.
+public struct NetworkConfiguration: Sendable, Hashable, Codable {
+  public typealias Upsampling = Architectures.Upsampling
+  /// `unet`, `unet++` or `unet+`.
+  public var architecture: String
+  public var options: ArchitectureOptions
+
+  public init(architecture: String, baseFilters: Int, depth: Int, upsampling: Upsampling, batchNormalization: Bool, dropout: Float) {
+    self.architecture = architecture
+    options = ArchitectureOptions(
+      baseFilters: baseFilters, depth: depth, upsampling: upsampling, batchNormalization: batchNormalization, dropout: dropout)
+  }
+
+  /// The network for one-channel images of these sides.
+  /// - Throws: `ShapeError` for an unknown architecture or sides that cannot be halved N − 1 times.
+  public func network(height: Int, width: Int) throws(ShapeError) -> Network {
+    guard let type = architectures.first(where: { $0.name == architecture }) else {
+      throw ShapeError("unknown architecture “\(architecture)”; known: \(architectures.map { $0.name }.joined(separator: ", "))")
+    }
+    return try type.init(options).network(height: height, width: width, options: options)
+  }
+}
+
+/// One training: everything but the data and the phases.
+public struct TrainingConfiguration: Sendable, Hashable, Codable {
+  public var seed: Int
+  public var batch: Int
+  /// λ of λ·‖w‖² on kernels.
+  public var l2: Double
+  /// λ_BCE.
+  public var bceWeight: Double
+  /// Added to numerator and denominator of Dice.
+  public var diceSmooth: Double
+  public init(seed: Int, batch: Int, l2: Double, bceWeight: Double, diceSmooth: Double) {
+    (self.seed, self.batch, self.l2, self.bceWeight, self.diceSmooth) = (seed, batch, l2, bceWeight, diceSmooth)
+  }
+}
+
+/// Epochs at one learning rate; a phase begins with the best weights so far and a fresh optimiser.
+public struct TrainingPhase: Sendable, Hashable, Codable {
+  /// `train` or `fine-tune`.
+  public var name: String
+  public var epochs: Int
+  public var learningRate: Double
+  public init(name: String, epochs: Int, learningRate: Double) { (self.name, self.epochs, self.learningRate) = (name, epochs, learningRate) }
+}
+
+/// Patches and their masks, [count, side, side] each; arrays are shared, not copied.
+public struct Samples: Sendable {
+  public let side: Int
+  /// Intensities in [0, 1].
+  public let images: [Float]
+  /// 0 or 1.
+  public let masks: [UInt8]
+  public var count: Int { images.count / (side * side) }
+  public init(side: Int, images: [Float], masks: [UInt8]) {
+    precondition(images.count == masks.count && images.count % (side * side) == 0, "patches and masks do not match")
+    (self.side, self.images, self.masks) = (side, images, masks)
+  }
+}
+
+/// A network's size and cost, without building it.
+public struct NetworkFacts: Sendable, Hashable {
+  public var parameters: Int
+  public var trainableParameters: Int
+  /// For one patch.
+  public var multiplyAdds: Int
+  /// - Parameter side: of the (square) patch.
+  public static func of(_ configuration: NetworkConfiguration, side: Int) throws(ShapeError) -> NetworkFacts {
+    let network = try configuration.network(height: side, width: side)
+    return NetworkFacts(
+      parameters: network.parameterCount, trainableParameters: network.trainableParameterCount, multiplyAdds: network.multiplyAdds)
+  }
+}

@@ -1,0 +1,51 @@
+import CKernels
+import NetworkGraph
+import TensorCore
+
+/// A trained network for inference: batch norm folded, weights packed once.
+public final class Predictor {
+  private let program: Program
+  private let memory: ParameterMemory
+  private let pool: ThreadPool
+  private let plane: Int
+
+  /// - Parameters:
+  ///   - height, width: of a patch, multiples of 2^(N−1).
+  ///   - batch: patches worked at once.
+  /// - Throws: `ShapeError` where the sides do not fit the network.
+  public init(network configuration: NetworkConfiguration, weights: NetworkWeights, height: Int, width: Int, batch: Int, threads: Int) throws {
+    let network = try configuration.network(height: height, width: width)
+    memory = ParameterMemory(network, training: false)
+    memory.restore(weights.values)
+    pool = ThreadPool(threads: threads) { ck_flush_denormals() }
+    ck_flush_denormals()
+    program = Program(network, images: batch, training: false, parameters: memory, pool: pool)
+    plane = height * width
+  }
+
+  deinit { pool.shutDown() }
+
+  /// Bytes the plan holds, weights included.
+  public var plannedBytes: Int { program.plannedBytes + 4 * memory.values.count }
+
+  /// - Parameter patches: [count, height, width], intensities in [0, 1].
+  /// - Returns: the foreground's probabilities, laid out alike.
+  public func probabilities(_ patches: [Float], count: Int) -> [Float] {
+    precondition(patches.count == count * plane, "\(patches.count) values are not \(count) patches of \(plane)")
+    return [Float](unsafeUninitializedCapacity: patches.count) { result, initialized in
+      patches.withUnsafeBufferPointer { source in
+        var start = 0
+        while start < count {
+          let images = min(program.images, count - start)
+          program.input.update(from: source.baseAddress! + start * plane, count: images * plane)
+          if images < program.images { (program.input + images * plane).update(repeating: 0, count: (program.images - images) * plane) }
+          program.forward()
+          let target = result.baseAddress! + start * plane, logits = program.logits, plane = plane
+          pool.run(tasks: images) { n, _ in sigmoid(logits + n * plane, into: target + n * plane, count: plane) }
+          start += images
+        }
+      }
+      initialized = patches.count
+    }
+  }
+}

@@ -1,0 +1,56 @@
+import CKernels
+import Foundation
+
+#if canImport(Glibc)
+  import Glibc
+#endif
+
+/// The processor and what this process may use of it.
+public enum Processor {
+  /// The instruction set in use: `reference`, `baseline`, `avx2` or `avx512`.
+  public static var instructionSet: String { String(cString: ck_isa_name(ck_isa_current())) }
+  public static let instructionSets = ["reference", "baseline", "avx2", "avx512"]
+
+  /// Forces an instruction set.
+  /// - Returns: false where this processor does not have it or the name is unknown.
+  public static func select(instructionSet name: String) -> Bool {
+    guard let index = instructionSets.firstIndex(of: name) else { return false }
+    return ck_isa_select(ck_isa(UInt32(index))) == 0
+  }
+
+  public static let name: String = {
+    guard let text = try? String(contentsOfFile: "/proc/cpuinfo", encoding: .utf8) else { return "unknown processor" }
+    for line in text.split(separator: "\n") where line.hasPrefix("model name") {
+      return line.split(separator: ":", maxSplits: 1).last.map { $0.trimmingCharacters(in: .whitespaces) } ?? "unknown processor"
+    }
+    return "unknown processor"
+  }()
+
+  /// Cores this process may use: its affinity, and the cgroup's quota rounded up.
+  public static let cores: Int = {
+    var count = ProcessInfo.processInfo.activeProcessorCount
+    if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed:") })
+    {
+      let allowed = line.dropFirst("Cpus_allowed:".count).reduce(0) { $0 + ($1.hexDigitValue ?? 0).nonzeroBitCount }
+      if allowed > 0 { count = min(count, allowed) }
+    }
+    if let text = try? String(contentsOfFile: "/sys/fs/cgroup/cpu.max", encoding: .utf8) {
+      let parts = text.split(separator: " ").compactMap { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+      if parts.count == 2 { count = min(count, max(1, Int((parts[0] / parts[1]).rounded(.up)))) }
+    }
+    return max(count, 1)
+  }()
+
+  /// Largest resident memory of this process so far, megabytes (10⁶ bytes).
+  public static var peakResidentMegabytes: Double {
+    var usage = rusage()
+    #if os(Linux)
+      getrusage(0, &usage)  // RUSAGE_SELF; in kilobytes
+      return Double(usage.ru_maxrss) * 1024 / 1e6
+    #else
+      getrusage(RUSAGE_SELF, &usage)
+      return Double(usage.ru_maxrss) / 1e6
+    #endif
+  }
+}

@@ -1,0 +1,115 @@
+import Crypto
+import Diagnostics
+import Files
+import Foundation
+
+/// Named float32 tensors and text in one file, the safetensors format (8 bytes of header length, JSON header, data), with a
+/// SHA-256 of everything else in the metadata.
+public struct Safetensors: Sendable {
+  public struct Entry: Sendable {
+    public var name: String
+    public var shape: [Int]
+    public var values: [Float]
+    public init(name: String, shape: [Int], values: [Float]) { (self.name, self.shape, self.values) = (name, shape, values) }
+  }
+  public var entries: [Entry]
+  public var metadata: [String: String]
+  public init(entries: [Entry], metadata: [String: String]) { (self.entries, self.metadata) = (entries, metadata) }
+
+  public subscript(name: String) -> Entry? { entries.first { $0.name == name } }
+
+  private struct Location: Codable {
+    var dtype: String
+    var shape: [Int]
+    var data_offsets: [Int]
+  }
+  private enum HeaderValue: Codable {
+    case tensor(Location), metadata([String: String])
+    init(from decoder: Decoder) throws {
+      let single = try decoder.singleValueContainer()
+      if let location = try? single.decode(Location.self) { self = .tensor(location) } else { self = .metadata(try single.decode([String: String].self)) }
+    }
+    func encode(to encoder: Encoder) throws {
+      var single = encoder.singleValueContainer()
+      switch self {
+      case .tensor(let location): try single.encode(location)
+      case .metadata(let metadata): try single.encode(metadata)
+      }
+    }
+  }
+  private static let checksumKey = "sha256"
+
+  /// - Throws: `UserError` (exit 5) where the file cannot be written; the old file then stands.
+  public func write(to path: String) throws {
+    var data = Data()
+    for entry in entries { entry.values.withUnsafeBytes { data.append(contentsOf: $0) } }
+    var metadata = metadata
+    metadata[Self.checksumKey] = Self.checksum(try header(metadata), data)
+    let header = try header(metadata)
+    var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
+    file.append(header)
+    file.append(data)
+    try DurableFile.write(file, to: path)
+  }
+
+  private func header(_ metadata: [String: String]) throws -> Data {
+    var header: [String: HeaderValue] = ["__metadata__": .metadata(metadata)]
+    var offset = 0
+    for entry in entries {
+      let bytes = 4 * entry.values.count
+      header[entry.name] = .tensor(Location(dtype: "F32", shape: entry.shape, data_offsets: [offset, offset + bytes]))
+      offset += bytes
+    }
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    var json = try encoder.encode(header)
+    json.append(contentsOf: repeatElement(UInt8(ascii: " "), count: (8 - json.count % 8) % 8))
+    return json
+  }
+
+  private static func checksum(_ header: Data, _ data: Data) -> String {
+    var hash = SHA256()
+    hash.update(data: header)
+    hash.update(data: data)
+    return hash.finalize().map { String(format: "%02x", $0) }.joined()
+  }
+
+  /// Files of others carry no checksum and are read without one.
+  /// - Throws: `UserError`: exit 5 where the file cannot be read, exit 6 where it is damaged.
+  public static func read(_ path: String) throws -> Safetensors {
+    let file: Data
+    do { file = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+      throw UserError("\(path): cannot be read: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
+    }
+    func damaged(_ why: String) -> UserError { UserError("\(path): damaged: \(why)", exitCode: .damagedData) }
+    guard file.count >= 8 else { throw damaged("\(file.count) bytes are no safetensors file") }
+    let length = file.prefix(8).withUnsafeBytes { $0.loadUnaligned(as: UInt64.self).littleEndian }
+    guard length <= UInt64(file.count - 8), length < 100_000_000 else { throw damaged("the header is longer than the file") }
+    let headerData = file.subdata(in: 8..<8 + Int(length)), data = file.subdata(in: 8 + Int(length)..<file.count)
+    guard let header = try? JSONDecoder().decode([String: HeaderValue].self, from: headerData) else { throw damaged("the header is not JSON") }
+
+    var result = Safetensors(entries: [], metadata: [:])
+    var located: [(Int, Entry)] = []
+    for (name, value) in header {
+      switch value {
+      case .metadata(let metadata): result.metadata = metadata
+      case .tensor(let location):
+        let bounds = location.data_offsets
+        guard location.dtype == "F32" else { throw damaged("\(name) is \(location.dtype), not F32") }
+        guard bounds.count == 2, bounds[0] >= 0, bounds[0] <= bounds[1], bounds[1] <= data.count, location.shape.allSatisfy({ $0 >= 0 && $0 < 1 << 31 }),
+          location.shape.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue }) * 4 == bounds[1] - bounds[0]
+        else { throw damaged("\(name) lies outside of the file") }
+        let values = [Float](unsafeUninitializedCapacity: (bounds[1] - bounds[0]) / 4) { buffer, count in
+          data.copyBytes(to: UnsafeMutableRawBufferPointer(buffer), from: bounds[0]..<bounds[1])
+          count = buffer.count
+        }
+        located.append((bounds[0], Entry(name: name, shape: location.shape, values: values)))
+      }
+    }
+    result.entries = located.sorted { ($0.0, $0.1.name) < ($1.0, $1.1.name) }.map(\.1)
+    if let stated = result.metadata.removeValue(forKey: checksumKey) {
+      guard (try? checksum(result.header(result.metadata), data)) == stated else { throw damaged("its checksum does not match") }
+    }
+    return result
+  }
+}
