@@ -1,0 +1,60 @@
+import ExperimentSpec
+
+/// All a report is made of. The runner fills it from the resolved spec, the records and, where it has them at hand, the pictures.
+public struct ReportInputs: Sendable {
+  public var name: String
+  public var title: String
+  public var report: ReportSettings
+  /// The trials the experiment asks for, in the order of the report; one without a record is shown as missing.
+  public var expected: [ExpectedTrial]
+  public var records: [TrialRecord]
+  public var timings: [TimingRecord]
+  /// What was set, for "Settings"; where trials differ, the value says so.
+  public var settings: [SettingRow]
+  /// The choices where the paper is silent, for "Not stated in the paper".
+  public var notStated: [SettingRow]
+  public var data: [NamedValue]
+  public var provenance: [ProvenanceRow]
+  /// nil where masks and images are not at hand: a figure that is already in the folder is kept.
+  public var segmentation: SegmentationFigure?
+  public var preprocessing: PreprocessingFigure?
+
+  public init(
+    name: String, title: String, report: ReportSettings, expected: [ExpectedTrial], records: [TrialRecord], timings: [TimingRecord] = [],
+    settings: [SettingRow] = [], notStated: [SettingRow] = [], data: [NamedValue] = [], provenance: [ProvenanceRow] = [],
+    segmentation: SegmentationFigure? = nil, preprocessing: PreprocessingFigure? = nil
+  ) {
+    (self.name, self.title, self.report, self.expected) = (name, title, report, expected)
+    (self.records, self.timings, self.settings, self.notStated) = (records, timings, settings, notStated)
+    (self.data, self.provenance, self.segmentation, self.preprocessing) = (data, provenance, segmentation, preprocessing)
+  }
+}
+
+/// One trial and seed the report waits for.
+public struct ExpectedTrial: Sendable, Hashable {
+  public var trial: String
+  public var seed: Int
+  public init(trial: String, seed: Int) { (self.trial, self.seed) = (trial, seed) }
+}
+
+/// A setting: dotted key, value as text, and what it means or why it was chosen.
+public struct SettingRow: Sendable, Hashable {
+  public var key: String
+  public var value: String
+  public var doc: String
+  public init(key: String, value: String, doc: String) { (self.key, self.value, self.doc) = (key, value, doc) }
+}
+
+public struct NamedValue: Sendable, Hashable {
+  public var key: String
+  public var value: String
+  public init(key: String, value: String) { (self.key, self.value) = (key, value) }
+}
+
+/// A line of the provenance: `key` is a name of `provenance.json` (snake case); `clock` where it depends on the clock or the machine.
+public struct ProvenanceRow: Sendable, Hashable {
+  public var key: String
+  public var value: String
+  public var clock: Bool
+  public init(key: String, value: String, clock: Bool) { (self.key, self.value, self.clock) = (key, value, clock) }
+}
