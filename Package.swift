@@ -47,7 +47,7 @@ let package = Package(
     .target(name: "Schedule", dependencies: ["ExperimentGraph"]),
     .target(name: "Engine", dependencies: ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: fastSwift),
     .target(name: "Metrics", dependencies: ["Imaging"], swiftSettings: fastSwift),
-    .target(name: "Report", dependencies: ["ExperimentSpec", "Imaging", "Metrics", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")]),
+    .target(name: "Report", dependencies: ["Diagnostics", "ExperimentSpec", "TensorCore", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
     .target(name: "Runner", dependencies: [
       "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Imaging", "Engine", "Architectures", "Metrics", "Report",
       .product(name: "Logging", package: "swift-log"),
@@ -65,7 +65,7 @@ let package = Package(
     tests("DatasetsTests", ["Datasets", "Imaging", "ExperimentSpec", "Diagnostics"]),
     tests("ScheduleTests", ["Schedule", "ExperimentGraph", "ExperimentSpec"]),
     tests("MetricsTests", ["Metrics", "Imaging"], fixtures: true),
-    tests("ReportTests", ["Report", "ExperimentSpec"], fixtures: true),
+    tests("ReportTests", ["Report", "ExperimentSpec", "Imaging", "Diagnostics"], fixtures: true),
     tests("RunnerTests", ["Runner", "Report", "ExperimentSpec"]),
   ]
 )

@@ -1,0 +1,145 @@
+import Diagnostics
+import ExperimentSpec
+import Foundation
+import Imaging
+import Subprocess
+
+/// Results folders: records → CSV files → (read back) → table, claims, figures and `report.md`.
+public enum Report {
+  /// Writes everything of the results folder that is made from records: the CSV files, `figures/`, `provenance.json` and, last, `report.md`.
+  ///
+  /// Each file is written whole or not at all. The same inputs give the same bytes, but for `timings.csv`, `provenance.json` and the
+  /// lines of `report.md` that carry `<!-- clock -->`. PNG copies of the SVG figures are made by `renderPictures(in:)`.
+  /// - Throws: `UserError`: exit 2 for a metric, claim or test there is not, exit 5 where the folder cannot be written.
+  public static func write(_ inputs: ReportInputs, to folder: URL) throws {
+    func file(_ name: String) -> URL { folder.appendingPathComponent(name) }
+    try AtomicFile.write(CSVFile.text(Tabulation.trials(inputs)), to: file(TrialRow.file))
+    try AtomicFile.write(CSVFile.text(Tabulation.images(inputs)), to: file(ImageRow.file))
+    try AtomicFile.write(CSVFile.text(Tabulation.losses(inputs)), to: file(LossRow.file))
+    try AtomicFile.write(CSVFile.text(Tabulation.timings(inputs)), to: file(TimingRow.file))
+
+    // From here on the CSV files are the only source of numbers.
+    let data = try ReportData.read(folder)
+    try AtomicFile.write(CSVFile.text(data.table(inputs.report)), to: file(TableRow.file))
+    try AtomicFile.write(CSVFile.text(try data.claims(inputs.report, clock: false)), to: file(ClaimRow.file))
+    let figures = try writeFigures(inputs, data, file("figures"))
+    try AtomicFile.write(try Provenance(inputs.provenance, data).json(), to: file("provenance.json"))
+    let page = ReportPage(
+      inputs: inputs, data: data, table: try CSVFile.read(in: folder), claims: try CSVFile.read(in: folder),
+      clockClaims: try data.claims(inputs.report, clock: true), figures: figures)
+    try AtomicFile.write(try page.text(), to: file("report.md"))
+  }
+
+  /// The figures that stand in `folder` afterwards.
+  private static func writeFigures(_ inputs: ReportInputs, _ data: ReportData, _ folder: URL) throws -> Set<String> {
+    let curves = folder.appendingPathComponent("losses.svg")
+    if let svg = LossFigure(data)?.svg {
+      if (try? Data(contentsOf: curves)) != Data(svg.utf8) {
+        // A picture of other curves must not stand beside these, should nothing be there to render them.
+        try? FileManager.default.removeItem(at: curves.deletingPathExtension().appendingPathExtension("png"))
+        try AtomicFile.write(svg, to: curves)
+      }
+    } else {
+      for kind in ["svg", "png"] { try? FileManager.default.removeItem(at: curves.deletingPathExtension().appendingPathExtension(kind)) }
+    }
+    if let picture = inputs.segmentation?.rendered() {
+      try AtomicFile.write(Data(try PNG.encode(picture)), to: folder.appendingPathComponent("segmentation.png"))
+    }
+    if let picture = inputs.preprocessing?.rendered() {
+      try AtomicFile.write(Data(try PNG.encode(picture)), to: folder.appendingPathComponent("preprocessing.png"))
+    }
+    return Set((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+  }
+
+  /// Renders `figures/*.svg` to PNG at twice their size with `rsvg-convert`, where it is installed.
+  ///
+  /// The report embeds the SVG, so nothing is lost without it.
+  /// - Returns: what could not be rendered and why, to be shown; empty where all is well.
+  public static func renderPictures(in folder: URL) async -> [Diagnostic] {
+    let figures = folder.appendingPathComponent("figures")
+    let names = ((try? FileManager.default.contentsOfDirectory(atPath: figures.path)) ?? []).filter { $0.hasSuffix(".svg") }.sorted()
+    for name in names {
+      let source = figures.appendingPathComponent(name), target = source.deletingPathExtension().appendingPathExtension("png")
+      let beside = figures.appendingPathComponent(".\(name).\(ProcessInfo.processInfo.processIdentifier).tmp")
+      defer { try? FileManager.default.removeItem(at: beside) }
+      do {
+        let result = try await run(
+          .name("rsvg-convert"), arguments: ["--zoom", "2", "--output", beside.path, source.path], output: .discarded, error: .discarded)
+        guard result.terminationStatus.isSuccess, rename(beside.path, target.path) == 0 else {
+          return [Diagnostic(.warning, "rsvg-convert could not render figures/\(name); the report shows the SVG")]
+        }
+      } catch {
+        return [
+          Diagnostic(
+            .note, "rsvg-convert is not installed: the figures are there as SVG, without PNG copies", hints: ["Debian, Ubuntu: apt-get install librsvg2-bin"])
+        ]
+      }
+    }
+    return []
+  }
+
+  /// A published value that ours is not within its tolerance of, or that there is nothing to hold against.
+  public struct Violation: Sendable, Hashable, CustomStringConvertible {
+    public var trial: String
+    public var metric: String
+    /// nil where the trial is missing or failed.
+    public var measured: Double?
+    public var published: Double
+    public var tolerance: Double
+
+    public var description: String {
+      let ours = measured.map { "\(Numbers.shortest($0)) is \(Numbers.shortest(abs($0 - published))) from" } ?? "there is no result to hold against"
+      return "\(trial), \(metric): \(ours) the published \(Numbers.shortest(published)) (tolerance \(Numbers.shortest(tolerance)))"
+    }
+  }
+
+  /// The published values with a tolerance that the results in `folder` do not meet, in the order of the report: exit 3 where there are any.
+  /// - Throws: `UserError` (exit 2) for a tolerance on an unknown metric, (exit 5) where the CSV files cannot be read.
+  public static func check(_ folder: URL, against settings: ReportSettings) throws -> [Violation] {
+    let data = try ReportData.read(folder)
+    let trials = (data.names + settings.published.map(\.trial)).uniqued
+    return try trials.flatMap { trial in
+      let keys = Set(settings.published.filter { $0.trial == trial }.flatMap(\.tolerance.keys))
+      for key in keys.sorted() { _ = try Metric.named(key) }
+      return Metric.all.filter { keys.contains($0.key) }.compactMap { metric -> Violation? in
+        let row = data.row(metric, of: trial, settings)
+        guard row.verdict == "outside" || row.verdict == "missing", let published = row.published, let tolerance = row.tolerance else { return nil }
+        return Violation(trial: trial, metric: metric.key, measured: row.mean, published: published, tolerance: tolerance)
+      }
+    }
+  }
+}
+
+/// `provenance.json`: the given names and values, and each trial's fingerprint. Names in alphabetic order.
+private struct Provenance: Encodable {
+  struct Fingerprint: Encodable {
+    var trial: String, seed: Int, fingerprint: String
+  }
+
+  var values: [String: String]
+  var fingerprints: [Fingerprint]
+
+  init(_ rows: [ProvenanceRow], _ data: ReportData) {
+    values = Dictionary(rows.map { ($0.key, $0.value) }, uniquingKeysWith: { _, last in last })
+    fingerprints = data.trials.filter { !$0.fingerprint.isEmpty }.map { Fingerprint(trial: $0.trial, seed: $0.seed, fingerprint: $0.fingerprint) }
+  }
+
+  private struct Name: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    var object = encoder.container(keyedBy: Name.self)
+    for (key, value) in values { try object.encode(value, forKey: Name(stringValue: key)) }
+    try object.encode(fingerprints, forKey: Name(stringValue: "fingerprints"))
+  }
+
+  func json() throws -> String {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
+  }
+}

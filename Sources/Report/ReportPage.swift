@@ -1,0 +1,235 @@
+import ExperimentSpec
+import Foundation
+
+/// `report.md`: words and settings from the inputs, every number from the rows read back from the CSV files.
+struct ReportPage {
+  var inputs: ReportInputs
+  var data: ReportData
+  var table: [TableRow]
+  var claims: [ClaimRow]
+  var clockClaims: [ClaimRow]
+  /// The figures that stand in the folder, by file name.
+  var figures: Set<String>
+
+  func text() throws -> String {
+    var sections = [heading(), try comparison(), further(), times(), training(), curves(), segmentation(), preprocessing()]
+    sections += [settings("Settings", inputs.settings), settings("Not stated in the paper", inputs.notStated), judged(), dataSummary(), provenance()]
+    return sections.filter { !$0.isEmpty }.joined(separator: "\n")
+  }
+
+  private func heading() -> String {
+    var text = "# \(Markdown.plain(inputs.title))\n"
+    if !inputs.report.remark.isEmpty {
+      text += "\n" + inputs.report.remark.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+        .map { $0.isEmpty ? ">\n" : "> \($0)\n" }.joined()
+    }
+    let open = data.trials.filter { $0.status != "done" }
+    text += "\n\(data.trials.count - open.count) of \(Markdown.count(data.trials.count, "trial")) done."
+    if !open.isEmpty {
+      text += " Not in the numbers below: " + open.map { trial in
+        "\(Markdown.plain(trial.trial)), seed \(trial.seed) (\(trial.status)\(trial.failure.isEmpty ? "" : ": \(Markdown.plain(trial.failure))"))"
+      }.joined(separator: "; ") + "."
+    }
+    return text + "\n"
+  }
+
+  // MARK: Ours beside the published
+
+  private func comparison() throws -> String {
+    let metrics = try inputs.report.rows.map(Metric.named)
+    guard !metrics.isEmpty else { return "" }
+    var text = "## Results\(inputs.report.published.isEmpty ? "" : ", beside the published")\n\n" + metricTable(metrics)
+    text += "\n" + conventions()
+    return text
+  }
+
+  /// Trials across and metrics down, as in the paper; the other way round where the trials would not fit across.
+  private func metricTable(_ metrics: [Metric]) -> String {
+    let names = data.names
+    let cells = metrics.map { metric in names.map { cell(metric, $0) } }
+    if names.count > 6 && !metrics.contains(where: \.isClock) {
+      return Markdown.table([""] + metrics.map(\.label), names.indices.map { column in
+        [Markdown.plain(names[column])] + metrics.indices.map { cells[$0][column] }
+      })
+    }
+    return Markdown.table([""] + names.map(Markdown.plain), zip(metrics, cells).map { [rowLabel($0)] + $1 })
+  }
+
+  private func rowLabel(_ metric: Metric) -> String {
+    guard metric.isClock else { return metric.label }
+    return metric.key.hasPrefix("ms_") ? "Inference time (ms/patch; this processor, \(threads)) \(Markdown.clock)" : "\(metric.label) \(Markdown.clock)"
+  }
+
+  private var threads: String {
+    let kinds = data.timings.map { "\(Markdown.count($0.timing.threads, "thread")), \($0.timing.precision)" }.uniqued
+    return kinds.isEmpty ? "not timed" : kinds.joined(separator: " / ")
+  }
+
+  private func cell(_ metric: Metric, _ name: String) -> String {
+    let row = metric.isClock
+      ? data.row(metric, of: name, inputs.report)
+      : table.first { $0.trial == name && $0.metric == metric.key } ?? TableRow(trial: name, metric: metric.key)
+    var text = metric.print(row.mean)
+    if row.mean == nil, let status = data.trials.first(where: { $0.trial == name && $0.status != "done" })?.status { text = status }
+    if metric.printsSpread, row.mean != nil { text += " ± " + metric.print(row.imagesDeviation) }
+    if let seeds = row.seedsDeviation, seeds > 0 { text += " (seeds ± \(metric.print(seeds)), n = \(row.seeds))" }
+    guard let published = row.published else { return text }
+    text += "<br>published \(metric.print(published))"
+    if let spread = row.publishedDeviation { text += " ± " + metric.print(spread) }
+    if row.difference != nil { text += "; Δ \(metric.printDifference(row.difference))" }
+    if row.verdict == "outside" { text += ", **outside ± \(metric.print(row.tolerance))**" }
+    return text
+  }
+
+  private func conventions() -> String {
+    let done = data.trials.filter { $0.status == "done" }
+    let counts = done.compactMap(\.images).uniqued.sorted(), empty = done.compactMap(\.imagesEmpty).max() ?? 0
+    let images = counts.isEmpty ? "" : counts.first == counts.last ? "\(counts[0]) " : "\(counts.first!)–\(counts.last!) "
+    var text = """
+      Scores are means over the \(images)test images\(done.map(\.seed).uniqued.count > 1 ? ", then over seeds" : ""); \
+      ± is the standard deviation over these images (divisor n\(done.map(\.seed).uniqued.count > 1 ? ", averaged over seeds; \"seeds ±\" is the one over seeds, divisor n − 1" : "")).
+      """
+    text += empty == 0 ? " No image was left out." : " Left out: \(Markdown.count(empty, "image")) with neither truth nor prediction."
+    text += " Objects are connected regions, and IOU and precision are averaged over the thresholds 0.50, 0.55 … 0.95."
+    if !inputs.report.published.isEmpty {
+      let sources = inputs.report.published.map(\.source).filter { !$0.isEmpty }.uniqued
+      text += " Δ is ours less the published value"
+      text += sources.isEmpty ? "." : " (\(sources.map(Markdown.plain).joined(separator: "; ")))."
+      if inputs.report.rows.contains("ms_per_patch") { text += " Published times were taken on the authors' GPU." }
+    }
+    text += " Per trial and seed: [trials.csv](trials.csv); per image: [images.csv](images.csv); this table unrounded: [table.csv](table.csv).\n"
+    return text
+  }
+
+  private func further() -> String {
+    let metrics = Metric.all.filter { metric in
+      !metric.isClock && !inputs.report.rows.contains(metric.key) && !["val_loss", "best_epoch"].contains(metric.key)
+    }
+    guard !metrics.isEmpty else { return "" }
+    return "## Further metrics\n\n" + metricTable(metrics)
+      + "\n\"By annotated nucleus\" takes one truth object for each annotated nucleus, \"by regions\" the connected regions of their union.\n"
+  }
+
+  private func times() -> String {
+    guard !data.timings.isEmpty else { return "" }
+    let rows = data.timings.map { row in
+      let timing = row.timing
+      return [
+        "\(Markdown.plain(timing.trial)) \(Markdown.clock)", "\(timing.seed)", "\(timing.threads)", timing.precision,
+        Numbers.fixed(timing.millisecondsPerPatchMedian, 1), Numbers.fixed(timing.millisecondsPerPatchMinimum, 1),
+        Numbers.fixed(timing.passes.sampleDeviation, 2), "\(timing.passes.count)", Numbers.fixed(timing.trainSeconds / 60, 1),
+        Numbers.fixed(timing.peakRSSMegabytes, 0),
+      ]
+    }
+    let header = ["", "seed", "threads", "precision", "ms/patch, median", "fastest pass", "sd over passes", "passes", "training (min)", "peak memory (MB)"]
+    return "## Times on this processor\n\n" + Markdown.table(header, rows)
+  }
+
+  // MARK: Training
+
+  private func training() -> String {
+    let rows = data.trials.map { trial -> [String] in
+      let losses = data.losses.filter { $0.trial == trial.trial && $0.seed == trial.seed }.map(\.loss).sorted { $0.epoch < $1.epoch }
+      let kept = losses.first { $0.epoch == trial.bestEpoch }, tuning = losses.count { $0.phase == "fine-tune" }
+      return [
+        Markdown.plain(trial.trial), "\(trial.seed)", trial.status, tuning == 0 ? "\(losses.count)" : "\(losses.count - tuning) + \(tuning)",
+        losses.first.map { Numbers.fixed($0.validationLoss, 4) } ?? "–", trial.bestEpoch.map(String.init) ?? "–",
+        Numbers.fixed(trial.validationLoss, 4), Numbers.fixed(kept?.trainLoss, 4), Numbers.fixed(kept?.penalty, 4),
+      ]
+    }
+    let header = ["", "seed", "state", "epochs", "val. loss, epoch 1", "kept epoch", "val. loss, kept", "train. loss, kept", "L2 penalty, kept"]
+    var text = "## Training\n\n" + Markdown.table(header, rows)
+    let done = data.trials.filter { $0.status == "done" }
+    let patches = done.compactMap { trial in trial.trainingPatches.flatMap { t in trial.validationPatches.map { "\(Numbers.grouped(t)) training and \(Numbers.grouped($0)) validation patches" } } }
+    text += "\nThe loss is BCE − log Dice without the L2 penalty λ·Σ‖w‖², which stands in a column of its own (Keras's `val_loss` would include it). "
+    text += "The weights with the lowest validation loss are kept; a sum of epochs is training and fine-tuning."
+    if !patches.isEmpty { text += " Trained on " + patches.uniqued.joined(separator: "; ") + "." }
+    return text + " Every epoch: [losses.csv](losses.csv).\n"
+  }
+
+  private func curves() -> String {
+    guard figures.contains("losses.svg") else { return "" }
+    return """
+      ## Loss curves
+
+      ![Loss against epoch, one colour a trial](figures/losses.svg)
+
+      Validation loss against epoch (thick), training loss dashed; the paper's Fig. 1.
+
+      """
+  }
+
+  private func segmentation() -> String {
+    guard figures.contains("segmentation.png") else { return "" }
+    return """
+      ## Segmentation
+
+      ![Test images, truth and each network's mask](figures/segmentation.png)
+
+      Test images, their truth and each network's mask; the paper's Fig. 2. White: correct; red: missed (FN); blue: false (FP); black: background. \
+      Each image is stretched to its own range for display.\(inputs.report.figureImages.isEmpty ? " The images are chosen by rule before any network has seen them: the dimmest, the one with the most nuclei, the one with the largest, and ones from the middle in all three." : "")
+
+      """
+  }
+
+  private func preprocessing() -> String {
+    guard figures.contains("preprocessing.png") else { return "" }
+    return """
+      ## Preprocessing
+
+      ![An image after each step of the preprocessing](figures/preprocessing.png)
+
+      An image, after CLAHE, after total-variation de-noising, and the patches it is cut into; the paper's Fig. 4.
+
+      """
+  }
+
+  // MARK: What it rests on
+
+  private func settings(_ title: String, _ rows: [SettingRow]) -> String {
+    guard !rows.isEmpty else { return "" }
+    return "## \(title)\n\n"
+      + Markdown.table(["key", "value", "what it is"], rows.map { [Markdown.code($0.key), Markdown.code($0.value), Markdown.plain($0.doc)] }, numeric: false)
+  }
+
+  private func judged() -> String {
+    guard !claims.isEmpty || !clockClaims.isEmpty else { return "" }
+    func line(_ claim: ClaimRow, _ mark: String) -> [String] {
+      let metric = Metric.all.first { $0.key == claim.metric }!
+      let interval = claim.low == nil ? "–" : "\(metric.printDifference(claim.low)) … \(metric.printDifference(claim.high))"
+      return [
+        Markdown.plain(claim.claim) + mark, metric.label, "\(Markdown.plain(claim.greater)): \(metric.print(claim.greaterMean))",
+        "\(Markdown.plain(claim.lesser)): \(metric.print(claim.lesserMean))", metric.printDifference(claim.difference), interval, pValue(claim.p),
+        pValue(claim.pHolm), "**\(claim.verdict)**",
+      ]
+    }
+    let rows = claims.map { line($0, "") } + clockClaims.map { line($0, " " + Markdown.clock) }
+    let header = ["claim", "metric", "said to be greater", "than", "difference", "95 % interval", "p", "p, Holm", "verdict"]
+    var text = "## The paper's claims\n\n" + Markdown.table(header, rows, numeric: false)
+    if claims.contains(where: { $0.p != nil }) {
+      text += """
+
+        Paired bootstrap over the test images (\(Numbers.grouped(PairedBootstrap.resamples)) resamples, percentile interval, two-sided p; scores averaged over seeds first). \
+        A claim holds, or does not hold, where p after Holm's correction over all tested claims is below 0.05; else it cannot be told. \
+        The interval says what other test images might give, not other seeds. Unrounded: [claims.csv](claims.csv).
+
+        """
+    }
+    return text
+  }
+
+  private func pValue(_ p: Double?) -> String { p.map { $0 < 0.001 ? "&lt; 0.001" : Numbers.fixed($0, 3) } ?? "–" }
+
+  private func dataSummary() -> String {
+    guard !inputs.data.isEmpty else { return "" }
+    return "## Data\n\n" + Markdown.table(["", ""], inputs.data.map { [Markdown.plain($0.key), Markdown.plain($0.value)] }, numeric: false)
+  }
+
+  private func provenance() -> String {
+    guard !inputs.provenance.isEmpty else { return "" }
+    let rows = inputs.provenance.map { row in
+      [Markdown.plain(row.key.replacingOccurrences(of: "_", with: " ")) + (row.clock ? " " + Markdown.clock : ""), Markdown.plain(row.value)]
+    }
+    return "## Provenance\n\n" + Markdown.table(["", ""], rows, numeric: false)
+  }
+}

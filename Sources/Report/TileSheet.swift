@@ -1,0 +1,76 @@
+import Imaging
+
+/// Rows of tiles under column headers, a label before each row, a legend below: the layout of the pictures.
+struct TileSheet {
+  struct Row {
+    /// Lines of the label.
+    var label: [String]
+    var tiles: [RGBImage]
+  }
+
+  var columns: [String]
+  var rows: [Row]
+  var legend: [(color: RGB, text: String)] = []
+
+  static let paper = RGB(255, 255, 255), ink = RGB(34, 34, 34), edge = RGB(136, 136, 136)
+  private static let gap = 8, letter = 2
+  private static let line = (BitmapFont.height + 3) * letter
+
+  func rendered() -> RGBImage {
+    let (gap, letter, line) = (Self.gap, Self.letter, Self.line)
+    let labelWidth = rows.flatMap(\.label).map { Canvas.width(of: $0, scale: letter) }.max() ?? 0
+    let widths = columns.indices.map { column in
+      max(rows.map { $0.tiles[column].width }.max() ?? 0, Canvas.width(of: columns[column], scale: letter))
+    }
+    let heights = rows.map { row in max(row.tiles.map(\.height).max() ?? 0, row.label.count * line) }
+    let left = gap + labelWidth + (labelWidth > 0 ? gap : 0), top = gap + line + 2
+    let legendWidth = legend.reduce(0) { $0 + 16 + 8 + Canvas.width(of: $1.text, scale: letter) + 28 }
+    let width = max(left + widths.reduce(0) { $0 + $1 + gap }, left + legendWidth)
+    let bottom = top + heights.reduce(0) { $0 + $1 + gap }
+    var canvas = Canvas(width: width, height: bottom + (legend.isEmpty ? 0 : line + gap), fill: Self.paper)
+
+    var x = left
+    for (column, name) in columns.enumerated() {
+      canvas.write(name, x: x + (widths[column] - Canvas.width(of: name, scale: letter)) / 2, y: gap, scale: letter, Self.ink)
+      var y = top
+      for (row, height) in zip(rows, heights) {
+        let tile = row.tiles[column]
+        let tileX = x + (widths[column] - tile.width) / 2, tileY = y + (height - tile.height) / 2
+        canvas.place(tile, x: tileX, y: tileY)
+        canvas.outline(x: tileX, y: tileY, width: tile.width, height: tile.height, Self.edge)
+        y += height + gap
+      }
+      x += widths[column] + gap
+    }
+    var y = top
+    for (row, height) in zip(rows, heights) {
+      for (index, text) in row.label.enumerated() {
+        canvas.write(text, x: gap, y: y + (height - row.label.count * line) / 2 + index * line, scale: letter, Self.ink)
+      }
+      y += height + gap
+    }
+    x = left
+    for entry in legend {
+      canvas.fill(x: x, y: bottom, width: 16, height: 16, entry.color)
+      canvas.outline(x: x, y: bottom, width: 16, height: 16, Self.edge)
+      canvas.write(entry.text, x: x + 24, y: bottom + 1, scale: letter, Self.ink)
+      x += 24 + Canvas.width(of: entry.text, scale: letter) + 28
+    }
+    return canvas.picture
+  }
+
+  /// The size of a tile for an image: 256 pixels high, or less where it would be more than 384 wide.
+  static func tileSize(width: Int, height: Int) -> (width: Int, height: Int) {
+    let scale = min(256 / Double(height), 384 / Double(width))
+    return (max(1, Int((Double(width) * scale).rounded())), max(1, Int((Double(height) * scale).rounded())))
+  }
+
+  /// Grey values [0, 1] as a tile.
+  static func tile(_ image: GrayImage) -> RGBImage {
+    let size = tileSize(width: image.width, height: image.height)
+    return Scaling.smooth(image, width: size.width, height: size.height).map { value in
+      let level = UInt8((255 * min(1, max(0, value.isNaN ? 0 : value))).rounded())
+      return RGB(level, level, level)
+    }
+  }
+}
