@@ -47,9 +47,12 @@ PUBLISHED = {
 
 
 class Builder:
-    """Keras layers by role; keeps the weighted ones, and the tensors at which the network has kinks."""
+    """Keras layers by role; keeps the weighted ones, and the tensors at which the network has kinks.
 
-    def __init__(self):
+    `dropout` is the rate wherever the public networks drop out; the stored cases leave it at 0, without such layers."""
+
+    def __init__(self, dropout=0.0):
+        self.dropout = dropout
         self.weighted = []      # (role, layer), in order of creation
         self.relu_inputs = []
         self.pool_inputs = []
@@ -74,6 +77,9 @@ class Builder:
     def transposed(self, role, x, filters, side):
         return self.layer(role, L.Conv2DTranspose(filters, side, strides=2, padding="same"), x)
 
+    def drop(self, x):
+        return L.Dropout(self.dropout)(x) if self.dropout > 0 else x
+
     def pool(self, x):
         self.pool_inputs.append(x)
         return L.MaxPooling2D(2)(x)
@@ -86,7 +92,7 @@ class Builder:
 
 
 def unet(net, x, B, N):
-    """github.com/zhixuhao/unet at width B, without its drop-out; concatenate([skip, up])."""
+    """github.com/zhixuhao/unet at width B; drops out after levels N − 1 and N; concatenate([skip, up])."""
     f = [B << n for n in range(N)]
     skips = []
     for n in range(N):
@@ -94,6 +100,7 @@ def unet(net, x, B, N):
             x = net.pool(x)
         x = net.conv(f"down{n + 1}.conv1", x, f[n])
         x = net.conv(f"down{n + 1}.conv2", x, f[n])
+        x = net.drop(x) if n >= N - 2 else x
         skips.append(x)
     for n in reversed(range(N - 1)):
         x = net.conv(f"up{n + 1}.conv0", net.upsample(x), f[n], side=2)
@@ -103,13 +110,14 @@ def unet(net, x, B, N):
 
 
 def unet_plus_plus(net, x, B, N):
-    """github.com/MrGiovanni/UNetPlusPlus, deepest head only, without its drop-out; concatenate([up, X[i,0], …, X[i,j−1]])."""
+    """github.com/MrGiovanni/UNetPlusPlus, deepest head only; drops out after each convolution of a unit;
+    concatenate([up, X[i,0], …, X[i,j−1]])."""
     f = [B << i for i in range(N)]
     X = {}
 
     def unit(i, j, x):
-        x = net.conv(f"X{i}{j}.conv1", x, f[i])
-        X[i, j] = net.conv(f"X{i}{j}.conv2", x, f[i])
+        x = net.drop(net.conv(f"X{i}{j}.conv1", x, f[i]))
+        X[i, j] = net.drop(net.conv(f"X{i}{j}.conv2", x, f[i]))
 
     for level in range(N):
         unit(level, 0, x if level == 0 else net.pool(X[level - 1, 0]))
@@ -147,9 +155,9 @@ def unet_plus(net, x, B, N, upsampling):
 class Network:
     """A Keras model from image to logits, with its weights by name."""
 
-    def __init__(self, architecture, upsampling, B, N, height, width):
+    def __init__(self, architecture, upsampling, B, N, height, width, dropout=0.0):
         keras.utils.clear_session()
-        net, image = Builder(), L.Input((height, width, 1))
+        net, image = Builder(dropout), L.Input((height, width, 1))
         if architecture == "unet":
             logits = unet(net, image, B, N)
         elif architecture == "unet++":
