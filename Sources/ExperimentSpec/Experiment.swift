@@ -9,8 +9,10 @@ public struct Experiment: Sendable {
   public var report: ReportSettings
   /// Settings without effect, coinciding grid points: shown, not fatal.
   public var notes: [Diagnostic]
-  public init(name: String, title: String, trials: [Trial], report: ReportSettings, notes: [Diagnostic]) {
-    (self.name, self.title, self.trials, self.report, self.notes) = (name, title, trials, report, notes)
+  /// The spec file as the user named it; origins in files are written relative to its folder.
+  public var path: String
+  public init(name: String, title: String, trials: [Trial], report: ReportSettings, notes: [Diagnostic], path: String = "") {
+    (self.name, self.title, self.trials, self.report, self.notes, self.path) = (name, title, trials, report, notes, path)
   }
 }
 

@@ -1,0 +1,237 @@
+import Diagnostics
+import OrderedCollections
+
+/// A checked value of one key, from one place. `value` is nil where what stands there was refused: what depends on it is not judged.
+struct Setting: Sendable {
+  var key: Key
+  var value: KeyValue?
+  var origin: ValueOrigin
+}
+
+typealias Settings = OrderedDictionary<String, Setting>
+
+/// A value and where it stands.
+struct Located<Value: Sendable>: Sendable {
+  var value: Value
+  var location: SourceLocation
+}
+
+/// One file of a spec, every value checked for itself; nothing resolved yet.
+struct SpecDocument: Sendable {
+  var location: SourceLocation
+  var name: Located<String>?
+  var title: String?
+  var extends: Located<String>?
+  var settings: Settings = [:]
+  var trials: [NamedTrial]?
+  var grid: OrderedDictionary<String, Axis> = [:]
+  var zip: OrderedDictionary<String, Axis> = [:]
+  var include: [Settings]?
+  var exclude: [Exclusion]?
+  var expect: Located<Int>?
+  var report = ReportDocument()
+
+  struct NamedTrial: Sendable {
+    var name: Located<String>
+    var settings: Settings
+  }
+
+  /// A key of the sweep and the values it goes through.
+  struct Axis: Sendable {
+    var values: [Setting]
+    var location: SourceLocation
+  }
+
+  /// Points of the sweep to leave out: all whose resolved settings are these.
+  struct Exclusion: Sendable {
+    var trial: Located<String>?
+    var settings: Settings
+    var location: SourceLocation
+  }
+
+  /// This file laid over the base it extends: key by key, later wins, lists replace.
+  func over(_ base: SpecDocument) -> SpecDocument {
+    var result = self
+    result.title = title ?? base.title
+    result.settings = base.settings.merging(settings) { $1 }
+    result.trials = trials ?? base.trials
+    result.grid = base.grid.merging(grid) { $1 }
+    result.zip = base.zip.merging(zip) { $1 }
+    result.include = include ?? base.include
+    result.exclude = exclude ?? base.exclude
+    result.expect = expect ?? base.expect
+    result.report = report.over(base.report)
+    return result
+  }
+}
+
+/// Reads located nodes into checked values; what is wrong goes to `findings`, and reading goes on.
+struct SpecReader {
+  let findings: Findings
+
+  func document(_ root: Node) -> SpecDocument {
+    var document = SpecDocument(location: root.location)
+    guard let mapping = root.mapping else {
+      findings.error("an experiment is a mapping of keys to values, and cannot be \(root.described)", at: root.location)
+      return document
+    }
+    let leaves = Vocabulary.spec.leaves(of: mapping, findings)
+    document.settings = settings(leaves)
+    for (key, leaf) in leaves {
+      switch key {
+      case "name": document.name = experimentName(leaf.node)
+      case "title": document.title = text(leaf.node, "title")
+      case "extends": document.extends = text(leaf.node, "extends").map { Located(value: $0, location: leaf.node.location) }
+      case "trials": document.trials = trials(leaf.node)
+      case "sweep.include": document.include = mappings(leaf.node, key).map { settings(Vocabulary.include.leaves(of: $0.value, findings)) }
+      case "sweep.exclude": document.exclude = mappings(leaf.node, key).map(exclusion)
+      case "sweep.expect": document.expect = positive(leaf.node, key).map { Located(value: $0, location: leaf.node.location) }
+      case _ where key.hasPrefix("sweep.grid."): axis(String(key.dropFirst("sweep.grid.".count)), leaf, into: &document.grid)
+      case _ where key.hasPrefix("sweep.zip."): axis(String(key.dropFirst("sweep.zip.".count)), leaf, into: &document.zip)
+      default: break
+      }
+    }
+    document.report = report(leaves)
+    return document
+  }
+
+  // MARK: Settings
+
+  /// The leaves that are settings, checked by the key table.
+  func settings(_ leaves: OrderedDictionary<String, Vocabulary.Leaf>) -> Settings {
+    var settings: Settings = [:]
+    for (name, leaf) in leaves {
+      if let key = KeyTable[name] { settings[name] = setting(key, leaf.node) }
+    }
+    return settings
+  }
+
+  func setting(_ key: Key, _ node: Node) -> Setting {
+    let value = node.scalar.flatMap(key.accepted.value)
+    if value == nil { findings.error("\(key.name) cannot be \(node.described)", at: node.location, hints: key.accepted.hints(for: node.scalar)) }
+    return Setting(key: key, value: value, origin: .file(node.location))
+  }
+
+  /// `--set key=value`, held to the same checks; a nil setting is one whose key is unknown.
+  func override(_ name: String, _ text: String) -> Setting? {
+    guard let key = KeyTable[name] else {
+      let nearest = nearestName(to: name, in: KeyTable.keys.map(\.name)).map { ["did you mean '\($0)'?"] }
+      findings.error("--set \(name)=\(text): unknown key '\(name)'", at: nil, hints: nearest ?? [])
+      return nil
+    }
+    let scalar = Scalar(text), value = key.accepted.value(of: scalar)
+    if value == nil { findings.error("--set \(name)=\(text): not accepted", at: nil, hints: key.accepted.hints(for: scalar)) }
+    return Setting(key: key, value: value, origin: .commandLine)
+  }
+
+  // MARK: Trials and sweep
+
+  private func trials(_ node: Node) -> [SpecDocument.NamedTrial] {
+    let items = mappings(node, "trials")
+    if items.isEmpty, node.sequence?.isEmpty ?? false {
+      findings.error("no trial stands here", at: node.location, hints: ["leave 'trials' out for one trial with the experiment's settings"])
+    }
+    return items.compactMap { item in
+      let leaves = Vocabulary.trial.leaves(of: item.value, findings)
+      let settings = settings(leaves)
+      guard let name = leaves["name"] else {
+        findings.error("this trial has no name", at: item.location, hints: ["add: name: …"])
+        return nil
+      }
+      return text(name.node, "name").map { .init(name: Located(value: $0, location: name.node.location), settings: settings) }
+    }
+  }
+
+  private func axis(_ name: String, _ leaf: Vocabulary.Leaf, into axes: inout OrderedDictionary<String, SpecDocument.Axis>) {
+    guard let key = KeyTable[name] else { preconditionFailure("'\(name)' is in the vocabulary of sweeps, but not in the key table") }
+    guard let items = leaf.node.sequence, !items.isEmpty else {
+      findings.error("a sweep takes a list of values, and cannot be \(leaf.node.sequence == nil ? leaf.node.described : "an empty list")", at: leaf.node.location, hints: ["for example: \(name): [\(key.defaultValue(KeyTable.blank).value.text)]"])
+      axes[name] = SpecDocument.Axis(values: [Setting(key: key, value: nil, origin: .file(leaf.node.location))], location: leaf.keyLocation)
+      return
+    }
+    var values: [Setting] = []
+    for item in items {
+      let setting = setting(key, item)
+      if let value = setting.value, values.contains(where: { $0.value == value }) {
+        findings.error("\(value.text) stands twice in this list", at: item.location)
+      }
+      values.append(setting)
+    }
+    axes[name] = SpecDocument.Axis(values: values, location: leaf.keyLocation)
+  }
+
+  private func exclusion(_ item: Located<[Node.Entry]>) -> SpecDocument.Exclusion {
+    let leaves = Vocabulary.exclude.leaves(of: item.value, findings)
+    let trial = leaves["trial"].flatMap { leaf in text(leaf.node, "trial").map { Located(value: $0, location: leaf.node.location) } }
+    if leaves.isEmpty { findings.error("this exclusion names no key", at: item.location) }
+    return .init(trial: trial, settings: settings(leaves), location: item.location)
+  }
+
+  // MARK: Values of other kinds
+
+  /// The name is the results folder's too.
+  private func experimentName(_ node: Node) -> Located<String>? {
+    guard let name = text(node, "name") else { return nil }
+    let fits = name.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0"..."9" ~= $0 || "-_.".unicodeScalars.contains($0)) }
+    if !fits || name.hasPrefix(".") || name.utf8.count > 100 {
+      findings.error(
+        "name cannot be \(node.described)", at: node.location,
+        hints: ["accepted: letters, digits, '-', '_' and '.', at most 100, not beginning with a point: it names the results folder"])
+    }
+    return Located(value: name, location: node.location)
+  }
+
+  func text(_ node: Node, _ what: String) -> String? {
+    if case .text(let text)? = node.scalar.flatMap(Accepted.text.value), !text.isEmpty { return text }
+    findings.error("\(what) cannot be \(node.scalar?.text == "" ? "empty" : node.described)", at: node.location, hints: ["accepted: text"])
+    return nil
+  }
+
+  func number(_ node: Node, _ what: String) -> Double? {
+    switch node.scalar?.typed {
+    case .integer(let value): return Double(value)
+    case .number(let value) where value.isFinite: return value
+    default:
+      findings.error("\(what) cannot be \(node.described)", at: node.location, hints: ["accepted: a number"])
+      return nil
+    }
+  }
+
+  private func positive(_ node: Node, _ what: String) -> Int? {
+    if case .integer(let value)? = node.scalar?.typed, value > 0 { return value }
+    findings.error("\(what) cannot be \(node.described)", at: node.location, hints: ["accepted: an integer, at least 1"])
+    return nil
+  }
+
+  func choice(_ node: Node, _ what: String, _ choices: [String]) -> String? {
+    let accepted = Accepted.choice(choices)
+    if case .text(let text)? = node.scalar.flatMap(accepted.value) { return text }
+    findings.error("\(what) cannot be \(node.described)", at: node.location, hints: accepted.hints(for: node.scalar))
+    return nil
+  }
+
+  func list(_ node: Node, _ what: String) -> [Node] {
+    if let items = node.sequence { return items }
+    findings.error("\(what) takes a list, and cannot be \(node.described)", at: node.location)
+    return []
+  }
+
+  func mappings(_ node: Node, _ what: String) -> [Located<[Node.Entry]>] {
+    list(node, what).compactMap { item in
+      if let mapping = item.mapping { return Located(value: mapping, location: item.location) }
+      findings.error("an entry of \(what) is a mapping, and cannot be \(item.described)", at: item.location)
+      return nil
+    }
+  }
+}
+
+extension Accepted {
+  /// Hints for a value that was refused.
+  func hints(for scalar: Scalar?) -> [String] {
+    var hints = ["accepted: " + description]
+    if case .choice(let choices) = self, let scalar, let nearest = nearestName(to: scalar.text, in: choices) { hints.append("did you mean '\(nearest)'?") }
+    // "5" is text in YAML, and only looks like a number.
+    if let scalar, scalar.style != .plain, value(of: Scalar(scalar.text)) != nil { hints.append("write it without quotes: what is quoted is text") }
+    return hints
+  }
+}

@@ -1,0 +1,118 @@
+import Diagnostics
+import OrderedCollections
+
+/// The dotted keys that a mapping of the spec may hold, and the groups they stand in.
+struct Vocabulary: Sendable {
+  let keys: OrderedSet<String>
+  /// Other names of a key.
+  let aliases: [String: String]
+  private let groups: OrderedSet<String>
+
+  init(_ keys: [String], aliases: [String: String] = [:]) {
+    self.keys = OrderedSet(keys)
+    self.aliases = aliases
+    var groups: OrderedSet<String> = []
+    for key in keys + aliases.keys.sorted() {
+      let parts = key.split(separator: ".")
+      for count in 1..<max(parts.count, 1) { groups.append(parts[..<count].joined(separator: ".")) }
+    }
+    self.groups = groups
+  }
+
+  /// A key's value as it stands in the file.
+  struct Leaf: Sendable {
+    var node: Node
+    var keyLocation: SourceLocation
+    var merged: Bool
+  }
+
+  /// A mapping's values by dotted key. Nested and dotted keys are the same thing: `model: {depth: 5}` is `model.depth: 5`.
+  ///
+  /// Unknown keys, duplicates and groups that are no mappings go to `findings`.
+  func leaves(of mapping: [Node.Entry], _ findings: Findings) -> OrderedDictionary<String, Leaf> {
+    var leaves: OrderedDictionary<String, Leaf> = [:]
+    collect(mapping, under: "", merged: false, into: &leaves, findings)
+    return leaves
+  }
+
+  private func collect(
+    _ mapping: [Node.Entry], under prefix: String, merged: Bool, into leaves: inout OrderedDictionary<String, Leaf>, _ findings: Findings
+  ) {
+    for entry in mapping {
+      let written = prefix + entry.key
+      let key = aliases[written] ?? written
+      let leaf = Leaf(node: entry.value, keyLocation: entry.keyLocation, merged: merged || entry.merged)
+      if keys.contains(key) {
+        switch leaves[key] {
+        case nil: leaves[key] = leaf
+        case let first? where first.merged && !leaf.merged: leaves[key] = leaf
+        case let first? where !first.merged && !leaf.merged:
+          findings.error(
+            "duplicate key '\(written)'", at: entry.keyLocation, hints: ["first at line \(first.keyLocation.line), column \(first.keyLocation.column)"])
+        default: break
+        }
+      } else if groups.contains(written) {
+        if let nested = entry.value.mapping {
+          collect(nested, under: written + ".", merged: leaf.merged, into: &leaves, findings)
+        } else if !entry.value.isNull {
+          findings.error("'\(written)' is a group of keys, and cannot be \(entry.value.described)", at: entry.value.location, hints: [accepted(under: written + ".")])
+        }
+      } else {
+        unknown(written, under: prefix, at: entry.keyLocation, findings)
+      }
+    }
+  }
+
+  private func unknown(_ key: String, under prefix: String, at location: SourceLocation, _ findings: Findings) {
+    let known = Array(keys) + groups + aliases.keys.sorted()
+    var hints: [String] = []
+    if let nearest = nearestName(to: key, in: known) { hints.append("did you mean '\(nearest)'?") }
+    hints.append(accepted(under: prefix))
+    findings.error("unknown key '\(key)'", at: location, hints: hints)
+  }
+
+  /// The keys and groups directly under a prefix.
+  private func accepted(under prefix: String) -> String {
+    var names: OrderedSet<String> = []
+    for key in keys where key.hasPrefix(prefix) {
+      let rest = key.dropFirst(prefix.count).split(separator: ".")
+      names.append(prefix + rest[0] + (rest.count > 1 ? ".…" : ""))
+    }
+    return "accepted: " + names.joined(separator: ", ")
+  }
+}
+
+extension Vocabulary {
+  private static let settings = KeyTable.keys.map(\.name)
+
+  static let spec = Vocabulary(
+    ["name", "title", "extends", "trials"] + settings
+      + settings.map { "sweep.grid." + $0 } + settings.map { "sweep.zip." + $0 } + ["sweep.include", "sweep.exclude", "sweep.expect"]
+      + ["report.rows", "report.columns", "report.published", "report.claims", "report.figure_images", "report.remark"],
+    aliases: ["remark": "report.remark", "report.table.rows": "report.rows", "report.table.columns": "report.columns"])
+  static let trial = Vocabulary(["name"] + settings)
+  static let include = Vocabulary(settings)
+  static let exclude = Vocabulary(["trial"] + settings)
+  static let published = Vocabulary(["trial", "source"] + ReportSettings.publishedNumbers + ReportSettings.publishedNumbers.map { "tolerance." + $0 })
+  static let claim = Vocabulary(["claim", "metric", "greater", "test"])
+}
+
+extension ReportSettings {
+  /// What a row of the report's table or a claim can be about: a trial's numbers.
+  public static let metrics = [
+    "average_iou", "iou_at_050", "average_precision", "contest_score", "annotated_average_iou", "annotated_iou_at_050", "annotated_average_precision",
+    "contest_score_by_regions", "parameters", "trainable_parameters", "multiply_adds", "ms_per_patch", "best_epoch", "val_loss",
+  ]
+
+  /// What a published entry can give: a metric, its printed spread, or the paper's time on its own processor.
+  public static let publishedNumbers = metrics + metrics.map { $0 + "_sd" } + ["gpu_ms_per_patch"]
+
+  /// How a claim is judged: by resampling the test images, or by the two numbers themselves (weights, times).
+  public static let tests = ["paired_bootstrap", "exact"]
+
+  /// Metrics that every test image has, so that a claim about them can be tested.
+  static let imageMetrics: Set<String> = [
+    "average_iou", "iou_at_050", "average_precision", "contest_score", "annotated_average_iou", "annotated_iou_at_050", "annotated_average_precision",
+    "contest_score_by_regions",
+  ]
+}

@@ -1,0 +1,26 @@
+import Diagnostics
+import Foundation
+import Testing
+
+@testable import ExperimentSpec
+
+/// The specs and the schema in the repository.
+@Suite struct ShippedTests {
+  static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+  @Test(arguments: ["quickstart", "first-light", "table1", "table2", "lambda", "depth", "upsampling"])
+  func everyShippedSpecIsValid(_ name: String) throws {
+    let experiment = try Experiment.load(path: Self.root.appending(path: "experiments/\(name).yaml").path)
+    #expect(experiment.name == name)
+    #expect(experiment.notes.isEmpty, "\(experiment.notes.map { $0.rendered() })")
+    #expect(experiment.trials.count >= 4)
+  }
+
+  @Test func committedSchemaIsCurrent() throws {
+    let file = Self.root.appending(path: "schema/experiment.schema.json")
+    let current = jsonSchema()
+    if ProcessInfo.processInfo.environment["RECORD_GOLDENS"] == "1" { try current.write(to: file, atomically: true, encoding: .utf8) }
+    #expect(try String(contentsOf: file, encoding: .utf8) == current, "RECORD_GOLDENS=1 writes it anew")
+    #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(current.utf8)) }
+  }
+}
