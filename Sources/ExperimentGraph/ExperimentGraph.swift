@@ -1,1 +1,104 @@
-// room under construction
+import ExperimentSpec
+
+/// An experiment as jobs: index → preprocess → patches → train → fine-tune → evaluate → time → report.
+///
+/// Threads, paths and names for show enter no fingerprint: moving a folder, commenting a spec or renaming a trial repeats nothing.
+public struct ExperimentGraph: Sendable {
+  public let experiment: Experiment
+  /// Every job after its inputs: trial by trial in the report's order, a shared job where its first trial needs it, the report last.
+  public let jobs: [Job]
+  private let indices: [Job.ID: Int]
+
+  /// What the fingerprints cover beside the spec.
+  public struct Conditions: Sendable {
+    /// As `Processor.instructionSet` names it.
+    public var instructionSet: String
+    /// Digest of the data each trial reads, nil where there is none to read (the synthetic set is made from its settings).
+    public var dataDigest: @Sendable (DataSettings) -> String?
+    public init(instructionSet: String, dataDigest: @escaping @Sendable (DataSettings) -> String?) {
+      (self.instructionSet, self.dataDigest) = (instructionSet, dataDigest)
+    }
+  }
+
+  public init(_ experiment: Experiment, under conditions: Conditions) {
+    self.experiment = experiment
+    var builder = Builder(conditions: conditions)
+    for (index, trial) in experiment.trials.enumerated() { builder.addTrial(trial.settings, index) }
+    builder.addReport(experiment)
+    jobs = builder.jobs
+    indices = builder.indices
+  }
+
+  public subscript(id: Job.ID) -> Job {
+    guard let index = indices[id] else { preconditionFailure("no job \(id) in this experiment's graph") }
+    return jobs[index]
+  }
+
+  /// The job of `kind` that serves trial number `trial`; nil where the trial has none (no fine-tuning).
+  public func job(_ kind: JobKind, of trial: Int) -> Job? { jobs.first { $0.kind == kind && $0.trials.contains(trial) } }
+
+  /// The last job that changes the trial's weights.
+  public func trainingJob(of trial: Int) -> Job { job(.fineTune, of: trial) ?? job(.train, of: trial)! }
+
+  /// The fingerprint that names the trial's folder and record: that of its evaluation, which covers everything before it.
+  public func fingerprint(ofTrial trial: Int) -> Fingerprint { job(.evaluate, of: trial)!.fingerprint }
+
+  /// All that the trial's jobs depend on, by key: what a later plan compares itself with to say what changed.
+  public func settings(ofTrial trial: Int) -> [String: String] {
+    let jobs = jobs.filter { $0.kind != .report && $0.trials.contains(trial) }
+    return Dictionary(jobs.flatMap { $0.settings.map { ($0.key, $0.value) } }, uniquingKeysWith: { first, _ in first })
+  }
+
+  /// How messages call a trial: its name, and its seed where the experiment runs that name at several.
+  public func label(ofTrial index: Int) -> String {
+    let trial = experiment.trials[index]
+    let seeds = Set(experiment.trials.filter { $0.name == trial.name }.map(\.settings.seed))
+    return seeds.count > 1 ? "\(trial.name), seed \(trial.settings.seed)" : trial.name
+  }
+}
+
+/// Collects jobs; a job that is there already only gains a trial.
+private struct Builder {
+  let conditions: ExperimentGraph.Conditions
+  var jobs: [Job] = []
+  var indices: [Job.ID: Int] = [:]
+
+  mutating func addTrial(_ settings: TrialSettings, _ trial: Int) {
+    let index = add(.index, settings, trial, inputs: [])
+    let prepared = add(.preprocess, settings, trial, inputs: [index])
+    let patches = add(.patches, settings, trial, inputs: [prepared])
+    var weights = add(.train, settings, trial, inputs: [patches])
+    if settings.train.fineTune.epochs > 0 { weights = add(.fineTune, settings, trial, inputs: [patches, weights]) }
+    let evaluated = add(.evaluate, settings, trial, inputs: [patches, weights])
+    add(.time, settings, trial, inputs: [patches, weights, evaluated])
+  }
+
+  /// The report waits for every trial; it alone depends on names, which are what it shows.
+  mutating func addReport(_ experiment: Experiment) {
+    let inputs = jobs.filter { $0.kind == .evaluate || $0.kind == .time }.map(\.id)
+    let settings = reportSettings(of: experiment)
+    append(.report, settings, trials: Array(experiment.trials.indices), inputs: inputs)
+  }
+
+  @discardableResult private mutating func add(_ kind: JobKind, _ settings: TrialSettings, _ trial: Int, inputs: [Job.ID]) -> Job.ID {
+    var covered = kind.settings(of: settings)
+    if kind == .index, let digest = conditions.dataDigest(settings.data) { covered.append(Setting(key: "data digest", value: digest)) }
+    return append(kind, covered, trials: [trial], inputs: inputs)
+  }
+
+  @discardableResult
+  private mutating func append(_ kind: JobKind, _ settings: [Setting], trials: [Int], inputs: [Job.ID]) -> Job.ID {
+    var covered = settings
+    if kind.dependsOnInstructionSet { covered.append(Setting(key: "instruction set", value: conditions.instructionSet)) }
+    covered.append(Setting(key: "meaning of \(kind.rawValue)", value: "\(kind.meaningVersion)"))
+    let fingerprint = Fingerprint(of: [kind.rawValue] + inputs + covered.flatMap { [$0.key, $0.value] })
+    let id = "\(kind.rawValue)-\(fingerprint)"
+    if let index = indices[id] {
+      jobs[index].trials += trials
+    } else {
+      indices[id] = jobs.count
+      jobs.append(Job(id: id, kind: kind, trials: trials, inputs: inputs, fingerprint: fingerprint, settings: covered))
+    }
+    return id
+  }
+}

@@ -1,3 +1,0 @@
-import Testing
-
-@Suite struct ScheduleTestsPlaceholder { @Test func placeholder() {} }
