@@ -5,7 +5,7 @@ import Testing
 enum Skimage {
   struct Cases: Decodable {
     var inputs: [String: Input]
-    var clahe, tv, pipeline, regions, holes, objects: [Case]
+    var clahe, tv, pipeline, gaussian, average, median, resize, regions, holes, objects: [Case]
   }
 
   struct Input: Decodable { var height, width, offset: Int }
@@ -13,11 +13,12 @@ enum Skimage {
   struct Case: Decodable, CustomTestStringConvertible {
     var input: String
     var offset: Int
-    var clip, weight: Double?
-    var tiles, iterations, connectivity, count, size: Int?
+    var clip, weight, sigma: Double?
+    var tiles, iterations, connectivity, count, size, radius, width, height: Int?
     var testDescription: String {
       let fields: [(String, Any?)] = [
         ("clip", clip), ("weight", weight), ("tiles", tiles), ("iterations", iterations), ("connectivity", connectivity), ("size", size),
+        ("sigma", sigma), ("radius", radius), ("height", height), ("width", width),
       ]
       return fields.reduce(input) { text, field in field.1.map { "\(text) \(field.0) \($0)" } ?? text }
     }
@@ -32,7 +33,8 @@ enum Skimage {
 
     var expectedBytes: [UInt8] { Array(Skimage.pixels[offset..<(offset + mask.pixels.count)]) }
     var expectedFloats: [Float] {
-      (0..<mask.pixels.count).map { i in
+      let count = width.map { $0 * height! } ?? mask.pixels.count
+      return (0..<count).map { i in
         Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(Skimage.pixels[offset + 4 * i + $1]) << (8 * $1) })
       }
     }
@@ -77,6 +79,24 @@ func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
 
   @Test("remove_small_objects", arguments: Skimage.cases.objects) func objects(_ c: Skimage.Case) {
     #expect(c.mask.droppingObjects(below: c.size!, connectivity: c.connectivity!).pixels == c.expectedBytes)
+  }
+
+  @Test("gaussian_filter", arguments: Skimage.cases.gaussian) func gaussian(_ c: Skimage.Case) {
+    #expect(largestDifference(c.image.blurredGaussian(sigma: c.sigma!).pixels, c.expectedFloats) <= 1e-6)
+  }
+
+  @Test("uniform_filter", arguments: Skimage.cases.average) func average(_ c: Skimage.Case) {
+    #expect(largestDifference(c.image.blurredAverage(radius: c.radius!).pixels, c.expectedFloats) <= 1e-6)
+  }
+
+  @Test("median_filter", arguments: Skimage.cases.median) func median(_ c: Skimage.Case) {
+    #expect(c.image.blurredMedian(radius: c.radius!).pixels == c.expectedFloats)
+  }
+
+  @Test("transform.resize", arguments: Skimage.cases.resize) func resize(_ c: Skimage.Case) {
+    let ours = c.image.resized(width: c.width!, height: c.height!)
+    #expect(ours.width == c.width! && ours.height == c.height!)
+    #expect(largestDifference(ours.pixels, c.expectedFloats) <= 1e-5)
   }
 
   @Test func nothingToDo() {

@@ -1,8 +1,8 @@
-"""Writes Tests/ImagingTests/Fixtures/skimage: what scikit-image makes of small seeded images.
+"""Writes Tests/ImagingTests/Fixtures/skimage: what scikit-image and scipy.ndimage make of small seeded images.
 
     python3 Tests/Oracles/imaging_oracles.py
 
-Needs numpy and scikit-image (versions are recorded in cases.json). All pixels stand in pixels.bin, row by row: inputs one byte a pixel
+Needs numpy, scipy and scikit-image (versions are recorded in cases.json). All pixels stand in pixels.bin, row by row: inputs one byte a pixel
 (the image is value / 255 in float64; masks are 0 and 1), outputs little-endian float32 or one byte a pixel. cases.json says where.
 """
 
@@ -11,8 +11,10 @@ import pathlib
 import platform
 
 import numpy as np
+import scipy
 import skimage
-from skimage import exposure, measure, morphology, restoration
+from scipy import ndimage
+from skimage import exposure, measure, morphology, restoration, transform
 
 OUT = pathlib.Path(__file__).parent.parent / "ImagingTests" / "Fixtures" / "skimage"
 
@@ -45,7 +47,7 @@ def main():
         inputs[name] = dict(height=pixels.shape[0], width=pixels.shape[1], offset=len(blob))
         blob.extend(pixels.astype(np.uint8).tobytes())
 
-    cases = {"clahe": [], "tv": [], "pipeline": [], "regions": [], "holes": [], "objects": []}
+    cases = {"clahe": [], "tv": [], "pipeline": [], "gaussian": [], "average": [], "median": [], "resize": [], "regions": [], "holes": [], "objects": []}
 
     def store(kind, name, out, dtype, **fields):
         cases[kind].append(dict(input=name, offset=len(blob), **fields))
@@ -68,6 +70,17 @@ def main():
         denoised = restoration.denoise_tv_chambolle(exposure.equalize_adapthist(images[name] / 255), 0.1)
         store("pipeline", name, exposure.rescale_intensity(denoised, out_range=(0, 1)), "<f4", weight=0.1, iterations=200, clip=0.01, tiles=8)
 
+    for name in ("nuclei37x53", "nuclei9x11", "noise1x7", "noise2x2"):
+        image = images[name] / 255
+        for sigma in (0.5, 1.3):
+            store("gaussian", name, ndimage.gaussian_filter(image, sigma, mode="mirror", truncate=4), "<f4", sigma=sigma)
+        for radius in (1, 2):
+            store("average", name, ndimage.uniform_filter(image, 2 * radius + 1, mode="mirror"), "<f4", radius=radius)
+            store("median", name, ndimage.median_filter(image, 2 * radius + 1, mode="mirror"), "<f4", radius=radius)
+        for height, width in ((20, 30), (50, 17), (1, 1)):
+            small = transform.resize(image, (height, width), order=1, mode="edge", anti_aliasing=False)
+            store("resize", name, small, "<f4", height=height, width=width)
+
     masks = {f"mask{h}x{w}_{int(100 * p)}": rng.random((h, w)) < p for h, w, p in
              [(32, 32, 0.45), (32, 32, 0.6), (17, 41, 0.55), (40, 13, 0.7), (24, 24, 0.9), (1, 20, 0.5), (20, 1, 0.5), (1, 1, 1.0)]}
     y, x = np.mgrid[0:40, 0:40]
@@ -88,7 +101,7 @@ def main():
                 objects = morphology.remove_small_objects(mask, max_size=size - 1, connectivity=neighbours)
                 store("objects", name, objects, "u1", connectivity=connectivity, size=size)
 
-    versions = dict(python=platform.python_version(), numpy=np.__version__, skimage=skimage.__version__)
+    versions = dict(python=platform.python_version(), numpy=np.__version__, scipy=scipy.__version__, skimage=skimage.__version__)
     lines = [f'"versions":{json.dumps(versions)}', f'"inputs":{json.dumps(inputs)}']
     for kind, rows in cases.items():
         lines.append(f'"{kind}":[\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]")
