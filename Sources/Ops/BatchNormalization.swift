@@ -31,6 +31,7 @@ public struct BatchNormalization: Operation, Hashable {
   public var needsWholeBatch: Bool { true }
   public func compile(_ site: Site) -> any CompiledOperation { CompiledBatchNormalization(self, site) }
 
+  @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
     let x = inputs[0], count = Scalar(x.images * x.shape.plane)
     var y = x

@@ -15,6 +15,7 @@ public struct Concatenation: Operation, Hashable {
   }
   public var savedForBackward: SavedValues { [] }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(site) }
+  @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
     if inputs.count == 1 { return inputs[0] }
     var y = Tensor<Scalar>(images: inputs[0].images, shape: try! inferShape(inputs.map(\.shape)))

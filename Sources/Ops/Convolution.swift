@@ -98,6 +98,7 @@ public struct Convolution: Operation, Hashable {
 
   public func compile(_ site: Site) -> any CompiledOperation { CompiledConvolution(self, site) }
 
+  @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
     var x = Concatenation().reference(inputs, [])
     if form == .afterNearest2 { x = Nearest2().reference([x], []) }

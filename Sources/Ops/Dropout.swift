@@ -14,6 +14,7 @@ public struct Dropout: Operation, Hashable {
   public var savedForBackward: SavedValues { [] }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(self, site) }
   /// The mask of `ck_dropout` for seed 0, epoch 0, samples 0, 1, …, layer 0: with the mask given, drop-out is linear.
+  @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
     let x = inputs[0], ones = [Float](repeating: 1, count: x.shape.count)
     var y = x, mask = ones

@@ -11,6 +11,7 @@ public struct ReLU: Operation, Hashable {
   }
   public var savedForBackward: SavedValues { [.output] }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(images: site.images, count: Int64(site.output.count)) }
+  @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
     Tensor(images: inputs[0].images, shape: inputs[0].shape, values: inputs[0].values.map { max(0, $0) })
   }

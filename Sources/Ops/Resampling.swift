@@ -12,6 +12,7 @@ public struct MaxPool2: Operation, Hashable {
   }
   public var savedForBackward: SavedValues { [.inputs] }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(site) }
+  @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
     let x = inputs[0]
     var y = Tensor<Scalar>(images: x.images, shape: FeatureShape(x.shape.channels, x.shape.height / 2, x.shape.width / 2))
@@ -61,6 +62,7 @@ public struct Nearest2: Operation, Hashable {
   }
   public var savedForBackward: SavedValues { [] }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(site) }
+  @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
     let x = inputs[0]
     var y = Tensor<Scalar>(images: x.images, shape: FeatureShape(x.shape.channels, x.shape.height * 2, x.shape.width * 2))

@@ -1,0 +1,112 @@
+import Engine
+import Foundation
+import TensorCore
+import Testing
+
+/// Discs on a noisy ground: enough to learn in a few steps.
+private func discs(count: Int, side: Int, seed: Int = 1) -> Samples {
+  var images: [Float] = [], masks: [UInt8] = []
+  for n in 0..<count {
+    var random = CounterRandom(seed: seed, purpose: .testing, sample: n)
+    let cx = random.uniform(4...Float(side - 4)), cy = random.uniform(4...Float(side - 4)), r = random.uniform(3...Float(side) / 4)
+    for y in 0..<side {
+      for x in 0..<side {
+        let inside = (Float(x) - cx) * (Float(x) - cx) + (Float(y) - cy) * (Float(y) - cy) < r * r
+        images.append((inside ? 0.7 : 0.2) + 0.1 * random.normal())
+        masks.append(inside ? 1 : 0)
+      }
+    }
+  }
+  return Samples(side: side, images: images, masks: masks)
+}
+
+@Suite(.serialized) struct TrainingTests {
+  static let networks = [
+    network("unet", .transposed), network("unet++", .transposed), network("unet+", .transposed), network("unet+", .nearest),
+  ]
+  private static func network(_ architecture: String, _ upsampling: NetworkConfiguration.Upsampling) -> NetworkConfiguration {
+    let plus = architecture == "unet+"
+    return NetworkConfiguration(
+      architecture: architecture, baseFilters: 4, depth: 3, upsampling: upsampling, batchNormalization: plus, dropout: plus ? 0 : 0.5)
+  }
+  private static let samples = discs(count: 30, side: 16)
+
+  private static func trainer(_ network: NetworkConfiguration, threads: Int = 2, epochs: Int = 3, fineTune: Int = 1) throws -> Trainer {
+    try Trainer(
+      network: network, training: TrainingConfiguration(seed: 5, batch: 7, l2: 1e-4, bceWeight: 1, diceSmooth: 1),
+      phases: [TrainingPhase(name: "train", epochs: epochs, learningRate: 2e-3), TrainingPhase(name: "fine-tune", epochs: fineTune, learningRate: 1e-4)],
+      samples: samples, trainingIndices: Array(0..<23), validationIndices: Array(23..<30), threads: threads)
+  }
+  private static func run(_ trainer: Trainer, checkpoint: String? = nil, stopAfter: Int = .max) throws -> TrainingOutcome {
+    var batches = 0
+    return try trainer.run(checkpoint: checkpoint, progress: { _ in batches += 1 }, epochDone: { _ in }, shouldStop: { batches >= stopAfter })
+  }
+
+  @Test(arguments: networks) func lossFallsAndTheBestWeightsAreKept(_ network: NetworkConfiguration) throws {
+    let outcome = try Self.run(try Self.trainer(network, epochs: 12))
+    #expect(outcome.epochs.count == 13)
+    #expect(outcome.epochs.last!.trainLoss < outcome.epochs.first!.trainLoss)
+    let best = outcome.epochs.min { $0.validationLoss < $1.validationLoss }!
+    #expect(outcome.bestEpoch == best.epoch && outcome.validationLoss == best.validationLoss)
+    #expect(outcome.epochs.map(\.phase) == Array(repeating: "train", count: 12) + ["fine-tune"])
+  }
+
+  @Test(arguments: networks) func threadsDoNotChangeABit(_ network: NetworkConfiguration) throws {
+    let alone = try Self.run(try Self.trainer(network, threads: 1))
+    for threads in [2, 3, 5] {
+      let outcome = try Self.run(try Self.trainer(network, threads: threads))
+      #expect(outcome.weights.values == alone.weights.values && outcome.epochs == alone.epochs, "\(threads) threads")
+    }
+  }
+
+  /// Stopped after any batch and resumed from the file by a new trainer, the run ends with the same bits.
+  @Test(arguments: networks, [1, 3, 4, 6, 13]) func resumingChangesNothing(_ network: NetworkConfiguration, batches: Int) throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("runner-resume-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let checkpoint = folder.appendingPathComponent("checkpoint").path
+    let whole = try Self.run(try Self.trainer(network))
+    let first = try Self.run(try Self.trainer(network), checkpoint: checkpoint, stopAfter: batches)
+    #expect(first.stopped)
+    let second = try Self.run(try Self.trainer(network), checkpoint: checkpoint)
+    #expect(!second.stopped)
+    #expect(second.weights.values == whole.weights.values && second.epochs == whole.epochs && second.bestEpoch == whole.bestEpoch)
+  }
+
+  @Test func seedsMatter() throws {
+    let a = try Self.run(try Self.trainer(Self.networks[0]))
+    var other = Self.networks[0]
+    other.options.dropout = 0.25
+    let b = try Self.run(try Self.trainer(other))
+    #expect(a.epochs != b.epochs)
+  }
+
+  @Test func aLossThatIsNotANumberStopsTheTraining() throws {
+    var samples = Self.samples
+    samples = Samples(side: samples.side, images: samples.images.map { $0 * .infinity }, masks: samples.masks)
+    let trainer = try Trainer(
+      network: Self.networks[0], training: TrainingConfiguration(seed: 5, batch: 7, l2: 0, bceWeight: 1, diceSmooth: 1),
+      phases: [TrainingPhase(name: "train", epochs: 1, learningRate: 1e-3)], samples: samples, trainingIndices: Array(0..<23),
+      validationIndices: Array(23..<30), threads: 1)
+    #expect(throws: TrainingError.self) { try Self.run(trainer) }
+  }
+
+  @Test(arguments: networks) func weightsSurviveTheirFileAndPredictAlike(_ network: NetworkConfiguration) throws {
+    let path = FileManager.default.temporaryDirectory.appendingPathComponent("runner-\(UUID().uuidString).safetensors").path
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let outcome = try Self.run(try Self.trainer(network))
+    try outcome.weights.write(to: path, metadata: ["made": "test"])
+    let read = try NetworkWeights.read(path, for: network)
+    #expect(read.values == outcome.weights.values)
+    let patches = Array(Self.samples.images.prefix(5 * 256))
+    let together = try Predictor(network: network, weights: read, height: 16, width: 16, batch: 3, threads: 2).probabilities(patches, count: 5)
+    let alone = try Predictor(network: network, weights: outcome.weights, height: 16, width: 16, batch: 1, threads: 1).probabilities(patches, count: 5)
+    #expect(zip(together, alone).allSatisfy { abs($0 - $1) < 1e-5 })
+    #expect(together.allSatisfy { $0 >= 0 && $0 <= 1 })
+
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+    bytes[bytes.count - 9] ^= 4
+    try bytes.write(to: URL(fileURLWithPath: path))
+    #expect(throws: (any Error).self) { try NetworkWeights.read(path, for: network) }
+  }
+}
