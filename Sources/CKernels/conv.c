@@ -1,9 +1,9 @@
 // The public functions of "Convolutions": each hands over to the path chosen for the shape and the instruction set.
-#include "conv.h"
+#include "conv_direct.h"
 
 static const ck_conv_path *path(const ck_conv *c) {
   (void)c;
-  return &ck_conv_reference;
+  return ck_isa_current() == CK_ISA_REFERENCE ? &ck_conv_reference : &ck_conv_direct;
 }
 
 size_t ck_conv_forward_packed(const ck_conv *c) { return path(c)->forward_packed(c); }

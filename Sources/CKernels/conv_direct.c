@@ -1,0 +1,273 @@
+// Forward pass and data gradient of the direct path. Both gather: output cells from taps on packed input planes.
+//
+// A task is a strip of rows of one image (and, where that makes too few tasks, a part of the output's channels). It
+// packs the rows of all input channels that the strip needs, with zeros around them, and runs the tiles over them.
+#include "conv_direct.h"
+
+#include <string.h>
+
+// Packed rows should stay in the second-level cache (1 MiB or more on processors with AVX-512) beside what flows through.
+enum { STRIP_FLOATS = 96 * 1024, ENOUGH_TASKS = 8, FEWEST_CHANNELS = 32 };
+
+typedef struct {
+  const ck_conv_kernels *k;
+  ck_taps taps;
+  int images, in_channels, out_channels, in_height, in_width, out_height, out_width;
+  int cells_high, cells_wide;          // of one phase of the output
+  int vectors;                         // a row of cells
+  ptrdiff_t row, plane, channel;       // packed distances in floats
+  int packed_rows;
+  int strip, strips;                   // rows of cells a task, tasks an image
+  int part, parts;                     // output channels a task, tasks a strip
+} gather;
+
+const ck_conv_kernels *ck_conv_kernels_current(void) {
+#if defined(__x86_64__)
+  switch (ck_isa_current()) {
+  case CK_ISA_AVX512:
+    return &ck_conv_kernels_avx512;
+  case CK_ISA_AVX2:
+    return &ck_conv_kernels_avx2;
+  default:
+    break;
+  }
+#endif
+  return &ck_conv_kernels_baseline;
+}
+
+static gather plan(const ck_conv *c, int backward) {
+  const ck_conv_kernels *k = ck_conv_kernels_current();
+  gather g = {.k = k, .images = c->images};
+  if (backward) {
+    g.taps = ck_taps_make(ck_axis_backward(c, c->pad_top), ck_axis_backward(c, c->pad_left));
+    g.in_channels = c->out_channels, g.in_height = c->out_height, g.in_width = c->out_width;
+    g.out_channels = c->in_channels, g.out_height = c->in_height, g.out_width = c->in_width;
+  } else {
+    g.taps = ck_taps_make(ck_axis_forward(c, c->pad_top), ck_axis_forward(c, c->pad_left));
+    g.in_channels = c->in_channels, g.in_height = c->in_height, g.in_width = c->in_width;
+    g.out_channels = c->out_channels, g.out_height = c->out_height, g.out_width = c->out_width;
+  }
+  const ck_axis *y = &g.taps.y, *x = &g.taps.x;
+  int phases = y->in_phases * x->in_phases, halo = y->high - y->low;
+  g.cells_high = ck_divide_up(g.out_height, y->out_phases);
+  g.cells_wide = ck_divide_up(g.out_width, x->out_phases);
+  g.vectors = ck_divide_up(g.cells_wide, k->lanes);
+  g.row = ck_round_up(g.vectors * k->lanes + x->high - x->low, 16);
+
+  int whole = (int)ck_round_up(g.cells_high, k->rows);
+  ptrdiff_t fit = STRIP_FLOATS / (g.row * phases * g.in_channels) - halo;
+  int strip = fit < 2 * k->rows ? 2 * k->rows : (int)(fit < whole ? fit : whole);
+  g.strips = ck_divide_up(g.cells_high, strip);
+  g.strip = (int)ck_round_up(ck_divide_up(g.cells_high, g.strips), k->rows);
+  g.strips = ck_divide_up(g.cells_high, g.strip);
+  g.packed_rows = g.strip + halo;
+  g.plane = ck_odd_lines(g.packed_rows * g.row);
+  g.channel = phases * g.plane;
+
+  int blocks = ck_divide_up(g.out_channels, k->channels);
+  g.parts = ck_divide_up(ENOUGH_TASKS, g.images * g.strips);
+  g.parts = ck_max(1, ck_min(g.parts, g.out_channels / FEWEST_CHANNELS));
+  g.part = ck_divide_up(blocks, g.parts) * k->channels;
+  g.parts = ck_divide_up(g.out_channels, g.part);
+  return g;
+}
+
+static int tasks(const gather *g) { return g->images * g->strips * g->parts; }
+
+static size_t scratch_floats(const gather *g) { return (size_t)(g->in_channels * g->channel); }
+
+// ---- Weights: [block of channels][phase][input channel][tap][channel of the block]
+
+static size_t packed_floats(const gather *g) {
+  return (size_t)ck_round_up(g->out_channels, g->k->channels) * g->in_channels * g->taps.total;
+}
+
+static float tap_weight(const float *kernel, int side, unsigned rows, unsigned columns) {
+  float sum = 0;
+  for (int u = 0; u < side; u++)
+    for (int v = 0; v < side; v++)
+      if (rows >> u & 1 && columns >> v & 1) sum += kernel[u * side + v];
+  return sum;
+}
+
+static void pack_weights(const ck_conv *c, const gather *g, int backward, const float *kernel, float *packed) {
+  const ck_axis *y = &g->taps.y, *x = &g->taps.x;
+  for (int first = 0; first < g->out_channels; first += g->k->channels)
+    for (int p = 0; p < y->out_phases; p++)
+      for (int q = 0; q < x->out_phases; q++)
+        for (int i = 0; i < g->in_channels; i++)
+          for (int a = 0; a < y->count[p]; a++)
+            for (int b = 0; b < x->count[q]; b++)
+              for (int o = first; o < first + g->k->channels; o++) {
+                if (o >= g->out_channels) {
+                  *packed++ = 0;
+                  continue;
+                }
+                const float *plane = kernel + (backward ? ck_kernel_plane(c, i, o) : ck_kernel_plane(c, o, i));
+                *packed++ = tap_weight(plane, c->kernel, y->taps[p][a].positions, x->taps[q][b].positions);
+              }
+}
+
+// ---- The pass
+
+typedef struct {
+  const ck_slab *in, *mask, *out;
+  const float *packed, *bias;
+  const int *accumulate;
+  int relu;
+} operands;
+
+/// One block of output channels over a strip whose input is packed.
+static void run_block(const gather *g, const operands *a, int n, int first_channel, int first_row, const float *packed,
+                      const float *scratch) {
+  const ck_conv_kernels *k = g->k;
+  const ck_axis *y = &g->taps.y, *x = &g->taps.x;
+  int wide = x->out_phases == 2;
+  ck_tile t = {.channel = g->channel, .row = g->row, .in_channels = g->in_channels};
+  float *to[CK_MAX_CHANNELS];
+  int stored = 0;
+  for (int o = 0; o < k->channels; o++) {
+    int channel = first_channel + o, slab = 0;
+    int inside = channel < g->out_channels;
+    to[o] = inside ? ck_channel(a->out, channel, n, (int64_t)g->out_height * g->out_width, &slab) : NULL;
+    t.accumulate[o] = inside && a->accumulate && a->accumulate[slab];
+    t.bias[o] = inside && a->bias ? a->bias[channel] : 0;
+    stored |= to[o] != NULL;
+  }
+  if (!stored) return;
+
+  ptrdiff_t offsets[2][2][CK_MAX_TAPS];
+  const float *weights[2][2];
+  for (int p = 0; p < y->out_phases; p++)
+    for (int q = 0; q < x->out_phases; q++) {
+      ck_taps_offsets(&g->taps, p, q, g->plane, g->row, offsets[p][q]);
+      weights[p][q] = packed;
+      packed += (ptrdiff_t)g->in_channels * ck_taps_count(&g->taps, p, q) * k->channels;
+    }
+
+  float buffer[2 * CK_MAX_CHANNELS * CK_MAX_ROWS * CK_MAX_LANES] __attribute__((aligned(64)));
+  int area = k->channels * k->rows * k->lanes;
+  int rows = ck_min(g->strip, g->cells_high - first_row);
+  for (int r = 0; r < rows; r += k->rows)
+    for (int v = 0; v < g->vectors; v++)
+      for (int p = 0; p < y->out_phases; p++) {
+        // Rows of this phase within the strip and the output: row p of a last, odd pair may be missing.
+        int row = y->out_phases * (first_row + r) + p, column = x->out_phases * v * k->lanes;
+        int height = ck_min(ck_min(k->rows, rows - r), ck_divide_up(g->out_height - row, y->out_phases));
+        ck_tile out = t;
+        out.in = scratch + r * g->row + v * k->lanes;
+        out.to_row = (ptrdiff_t)y->out_phases * g->out_width;
+        out.rows = height;
+        out.columns = g->out_width - column;
+        out.relu = a->relu;
+        for (int o = 0; o < k->channels; o++)
+          out.to[o] = to[o] ? to[o] + (ptrdiff_t)row * g->out_width + column : NULL;
+        for (int q = 0; q < x->out_phases; q++) {
+          ck_tile each = out;
+          each.taps = offsets[p][q];
+          each.tap_count = ck_taps_count(&g->taps, p, q);
+          each.weights = weights[p][q];
+          if (wide) {
+            each.to_row = k->lanes, each.rows = k->rows, each.columns = k->lanes, each.relu = 0;
+            for (int o = 0; o < k->channels; o++) {
+              each.to[o] = buffer + q * area + o * k->rows * k->lanes;
+              each.accumulate[o] = 0;
+            }
+          }
+          k->tile(&each);
+        }
+        if (wide) k->interleave(&out, buffer);
+      }
+}
+
+static void run(const gather *g, int task, const operands *a, float *scratch) {
+  const ck_conv_kernels *k = g->k;
+  const ck_axis *y = &g->taps.y, *x = &g->taps.x;
+  int part = task % g->parts, strip = task / g->parts % g->strips, n = task / g->parts / g->strips;
+  int first_row = strip * g->strip;
+  int64_t in_plane = (int64_t)g->in_height * g->in_width;
+  for (int i = 0; i < g->in_channels; i++)
+    k->pack(scratch + i * g->channel, g->plane, g->row, g->packed_rows, first_row + y->low, x->low,
+            ck_channel(a->in, i, n, in_plane, NULL), a->mask ? ck_channel(a->mask, i, n, in_plane, NULL) : NULL, g->in_height,
+            g->in_width, y->in_phases);
+  int end = ck_min((part + 1) * g->part, g->out_channels);
+  for (int o = part * g->part; o < end; o += k->channels)
+    run_block(g, a, n, o, first_row, a->packed + (ptrdiff_t)o * g->in_channels * g->taps.total, scratch);
+}
+
+// ---- The path
+
+static size_t forward_packed(const ck_conv *c) {
+  gather g = plan(c, 0);
+  return packed_floats(&g);
+}
+
+static void forward_pack(const ck_conv *c, const float *kernel, float *packed) {
+  gather g = plan(c, 0);
+  pack_weights(c, &g, 0, kernel, packed);
+}
+
+static int forward_tasks(const ck_conv *c) {
+  gather g = plan(c, 0);
+  return tasks(&g);
+}
+
+static size_t forward_scratch(const ck_conv *c) {
+  gather g = plan(c, 0);
+  return scratch_floats(&g);
+}
+
+static void forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
+                    ck_slab out, float *scratch) {
+  (void)slabs;
+  gather g = plan(c, 0);
+  operands a = {.in = in, .out = &out, .packed = packed, .bias = bias, .relu = relu};
+  run(&g, task, &a, scratch);
+}
+
+static size_t backward_data_packed(const ck_conv *c) {
+  gather g = plan(c, 1);
+  return packed_floats(&g);
+}
+
+static void backward_data_pack(const ck_conv *c, const float *kernel, float *packed) {
+  gather g = plan(c, 1);
+  pack_weights(c, &g, 1, kernel, packed);
+}
+
+static int backward_data_tasks(const ck_conv *c) {
+  gather g = plan(c, 1);
+  return tasks(&g);
+}
+
+static size_t backward_data_scratch(const ck_conv *c) {
+  gather g = plan(c, 1);
+  return scratch_floats(&g);
+}
+
+static void backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
+                          const int *accumulate, int slabs, float *scratch) {
+  (void)slabs;
+  gather g = plan(c, 1);
+  operands a = {.in = &dy, .mask = y.data ? &y : NULL, .out = dx, .packed = packed, .accumulate = accumulate};
+  run(&g, task, &a, scratch);
+}
+
+const ck_conv_path ck_conv_direct = {
+    .forward_packed = forward_packed,
+    .forward_pack = forward_pack,
+    .forward_tasks = forward_tasks,
+    .forward_scratch = forward_scratch,
+    .forward = forward,
+    .backward_data_packed = backward_data_packed,
+    .backward_data_pack = backward_data_pack,
+    .backward_data_tasks = backward_data_tasks,
+    .backward_data_scratch = backward_data_scratch,
+    .backward_data = backward_data,
+    .backward_weights_partials = ck_direct_weights_partials,
+    .backward_weights_tasks = ck_direct_weights_tasks,
+    .backward_weights_scratch = ck_direct_weights_scratch,
+    .backward_weights = ck_direct_weights,
+    .backward_weights_reduce_tasks = ck_direct_weights_reduce_tasks,
+    .backward_weights_reduce = ck_direct_weights_reduce,
+};

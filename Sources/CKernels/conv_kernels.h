@@ -1,0 +1,58 @@
+// What the direct path needs of an instruction set. The one source is conv_kernels.inc.h, compiled for each set by
+// conv_baseline.c, conv_avx2.c and conv_avx512.c.
+#pragma once
+#include "CKernels.h"
+
+enum { CK_MAX_CHANNELS = 8, CK_MAX_ROWS = 8, CK_MAX_LANES = 16, CK_MAX_STREAMS = 8, CK_MAX_TAPS = 16 };
+
+/// One tile of output: `channels` × `rows` of the set, one vector wide.
+typedef struct {
+  const float *in;                     ///< packed planes, at the tile's first cell
+  ptrdiff_t channel, row;              ///< distances between packed channels and rows
+  int in_channels, tap_count;
+  const ptrdiff_t *taps;
+  const float *weights;                ///< [in_channels][tap_count][channels of the tile]
+  float bias[CK_MAX_CHANNELS];
+  // Where it goes. A channel with NULL is not stored.
+  float *to[CK_MAX_CHANNELS];
+  int accumulate[CK_MAX_CHANNELS];
+  ptrdiff_t to_row;
+  int rows, columns;                   ///< how much of the tile lies within the output
+  int relu;
+} ck_tile;
+
+/// Sums of products of `channels` planes of dy with `streams` shifted planes of x, over cells of packed planes.
+typedef struct {
+  const float *dy;
+  ptrdiff_t dy_channel;
+  const float *x[CK_MAX_STREAMS];
+  int segments, rows, vectors;
+  ptrdiff_t segment, row;
+  float sums[CK_MAX_CHANNELS * CK_MAX_STREAMS + CK_MAX_LANES];  ///< [channels][streams]
+} ck_correlation;
+
+typedef struct {
+  int lanes;
+  int channels, rows;                  ///< a tile of the forward and data passes
+  int gradient_channels, streams;      ///< a block of the weight gradient
+
+  void (*tile)(const ck_tile *);
+
+  /// Two tiles, the even and the odd columns of the output, from buffers [2][channels][rows][lanes] to where `t` says.
+  void (*interleave)(const ck_tile *t, const float *buffer);
+
+  /// Packs one channel (dense height × width; ⊙ [mask > 0] where there is a mask), split into phases × phases planes
+  /// `plane` floats apart, as `rows` rows of `row` floats from cell (first_row, first_column) on; zeros around it.
+  void (*pack)(float *to, ptrdiff_t plane, ptrdiff_t row, int rows, int first_row, int first_column, const float *from,
+               const float *mask, int height, int width, int phases);
+
+  void (*correlate)(ck_correlation *);
+
+  /// Sum of `rows` packed rows of `vectors` vectors.
+  float (*sum)(const float *from, ptrdiff_t row, int rows, int vectors);
+} ck_conv_kernels;
+
+extern const ck_conv_kernels ck_conv_kernels_baseline;
+#if defined(__x86_64__)
+extern const ck_conv_kernels ck_conv_kernels_avx2, ck_conv_kernels_avx512;
+#endif

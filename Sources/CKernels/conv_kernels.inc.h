@@ -1,0 +1,253 @@
+// The direct path's inner loops, in clang's vector extensions. The including file sets the instruction set (with a
+// `#pragma clang attribute` around this file) and defines
+//   TABLE            the table's name
+//   LANES            floats a vector: 4, 8 or 16
+//   CHANNELS, ROWS   a tile: CHANNELS · ROWS accumulators, ROWS inputs and one weight must fit in the registers
+//   GRADIENT_CHANNELS, STREAMS   a block of the weight gradient, likewise: STREAMS inputs and one dy
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef float vec_unaligned __attribute__((vector_size(4 * LANES), aligned(4)));
+typedef int mask_vec __attribute__((vector_size(4 * LANES)));
+
+INLINE vec load(const float *p) { return *(const vec_unaligned *)p; }
+INLINE void store(float *p, vec v) { *(vec_unaligned *)p = v; }
+// Not a number stays so: a diverged training must show.
+INLINE vec positive(vec v) { return (vec)((mask_vec)v & ~(v < 0)); }
+INLINE vec where_positive(vec v, vec m) { return (vec)((mask_vec)v & (m > 0)); }
+
+#if LANES == 16
+#define EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#define ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#define ZIP_HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#define PAIRS_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13, 16, 17, 20, 21, 24, 25, 28, 29)
+#define PAIRS_HIGH(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31)
+#define FOURS_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27)
+#define FOURS_HIGH(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31)
+#define EIGHTS_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23)
+#define EIGHTS_HIGH(a, b) __builtin_shufflevector(a, b, 8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)
+#elif LANES == 8
+#define EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
+#define ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#define ZIP_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#define PAIRS_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5, 8, 9, 12, 13)
+#define PAIRS_HIGH(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7, 10, 11, 14, 15)
+#define FOURS_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 2, 3, 8, 9, 10, 11)
+#define FOURS_HIGH(a, b) __builtin_shufflevector(a, b, 4, 5, 6, 7, 12, 13, 14, 15)
+#else
+#define EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#define ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#define ZIP_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#define PAIRS_LOW(a, b) __builtin_shufflevector(a, b, 0, 1, 4, 5)
+#define PAIRS_HIGH(a, b) __builtin_shufflevector(a, b, 2, 3, 6, 7)
+#endif
+
+// ---- Packing
+
+/// Columns first_column … of one row; those outside of [0, count) are zeros.
+typedef struct {
+  int before, begin, end;              // zeros before, source columns begin ..< end, zeros to the row's end
+} span;
+
+INLINE span columns_of(ptrdiff_t row, int first_column, int count) {
+  int begin = first_column > 0 ? first_column : 0;
+  int last = first_column + (int)row;
+  int end = count < last ? count : last;
+  if (begin > last) begin = last;
+  if (end < begin) end = begin;
+  return (span){begin - first_column, begin, end};
+}
+
+INLINE void zeros(float *to, ptrdiff_t count) {
+  ptrdiff_t i = 0;
+  for (; i + LANES <= count; i += LANES) store(to + i, (vec){0});
+  for (; i < count; i++) to[i] = 0;
+}
+
+INLINE void place_row(float *to, ptrdiff_t row, int first_column, const float *from, const float *mask, int width) {
+  span s = columns_of(row, first_column, width);
+  zeros(to, s.before);
+  float *at = to + s.before;
+  int j = s.begin;
+  if (mask) {
+    for (; j + LANES <= s.end; j += LANES, at += LANES) store(at, where_positive(load(from + j), load(mask + j)));
+    for (; j < s.end; j++) *at++ = mask[j] > 0 ? from[j] : 0;
+  } else {
+    for (; j + LANES <= s.end; j += LANES, at += LANES) store(at, load(from + j));
+    for (; j < s.end; j++) *at++ = from[j];
+  }
+  zeros(at, to + row - at);
+}
+
+/// Even columns to `to`, odd ones to `to + plane`.
+INLINE void split_row(float *to, ptrdiff_t plane, ptrdiff_t row, int first_column, const float *from, const float *mask,
+                      int width) {
+  // The last pair may have no odd column: it is stored as a zero.
+  span s = columns_of(row, first_column, (width + 1) / 2);
+  zeros(to, s.before);
+  zeros(to + plane, s.before);
+  float *at = to + s.before;
+  int j = s.begin;
+  for (; j + LANES <= s.end && 2 * (j + LANES) <= width; j += LANES, at += LANES) {
+    vec a = load(from + 2 * j), b = load(from + 2 * j + LANES);
+    if (mask) {
+      a = where_positive(a, load(mask + 2 * j));
+      b = where_positive(b, load(mask + 2 * j + LANES));
+    }
+    store(at, EVEN(a, b));
+    store(at + plane, ODD(a, b));
+  }
+  for (; j < s.end; j++, at++) {
+    at[0] = !mask || mask[2 * j] > 0 ? from[2 * j] : 0;
+    at[plane] = 2 * j + 1 < width && (!mask || mask[2 * j + 1] > 0) ? from[2 * j + 1] : 0;
+  }
+  zeros(at, to + row - at);
+  zeros(at + plane, to + row - at);
+}
+
+static void pack(float *to, ptrdiff_t plane, ptrdiff_t row, int rows, int first_row, int first_column, const float *from,
+                 const float *mask, int height, int width, int phases) {
+  for (int r = 0; r < rows; r++, to += row)
+    for (int p = 0; p < phases; p++) {
+      int source = phases * (first_row + r) + p;
+      float *at = to + p * phases * plane;
+      if (source < 0 || source >= height) {
+        zeros(at, row);
+        if (phases == 2) zeros(at + plane, row);
+        continue;
+      }
+      const float *line = from + (ptrdiff_t)source * width, *line_mask = mask ? mask + (ptrdiff_t)source * width : 0;
+      if (phases == 2) split_row(at, plane, row, first_column, line, line_mask, width);
+      else place_row(at, row, first_column, line, line_mask, width);
+    }
+}
+
+// ---- Forward and data gradient
+
+/// `count` values of v to p; `p` may have no room for more.
+INLINE void store_some(float *p, vec v, int count, int accumulate) {
+  if (count >= LANES) {
+    store(p, accumulate ? v + load(p) : v);
+    return;
+  }
+  for (int i = 0; i < count; i++) p[i] = accumulate ? p[i] + v[i] : v[i];
+}
+
+static void tile(const ck_tile *t) {
+  vec sums[CHANNELS][ROWS];
+  UNROLL for (int o = 0; o < CHANNELS; o++) {
+    UNROLL for (int r = 0; r < ROWS; r++) sums[o][r] = (vec){0} + t->bias[o];
+  }
+  const float *w = t->weights, *in = t->in;
+  const ptrdiff_t row = t->row, *taps = t->taps;
+  const int tap_count = t->tap_count;
+  for (int c = 0; c < t->in_channels; c++, in += t->channel) {
+    for (int k = 0; k < tap_count; k++, w += CHANNELS) {
+      const float *p = in + taps[k];
+      vec x[ROWS];
+      UNROLL for (int r = 0; r < ROWS; r++) x[r] = load(p + r * row);
+      UNROLL for (int o = 0; o < CHANNELS; o++) {
+        UNROLL for (int r = 0; r < ROWS; r++) sums[o][r] += x[r] * w[o];
+      }
+    }
+  }
+  if (t->relu) {
+    UNROLL for (int o = 0; o < CHANNELS; o++) {
+      UNROLL for (int r = 0; r < ROWS; r++) sums[o][r] = positive(sums[o][r]);
+    }
+  }
+  UNROLL for (int o = 0; o < CHANNELS; o++) {
+    if (!t->to[o]) continue;
+    UNROLL for (int r = 0; r < ROWS; r++) {
+      if (r < t->rows) store_some(t->to[o] + r * t->to_row, sums[o][r], t->columns, t->accumulate[o]);
+    }
+  }
+}
+
+static void interleave(const ck_tile *t, const float *buffer) {
+  for (int o = 0; o < CHANNELS; o++) {
+    if (!t->to[o]) continue;
+    for (int r = 0; r < t->rows; r++) {
+      const float *at = buffer + (o * ROWS + r) * LANES;
+      vec even = load(at), odd = load(at + CHANNELS * ROWS * LANES);
+      if (t->relu) even = positive(even), odd = positive(odd);
+      float *to = t->to[o] + r * t->to_row;
+      store_some(to, ZIP_LOW(even, odd), t->columns, t->accumulate[o]);
+      store_some(to + LANES, ZIP_HIGH(even, odd), t->columns - LANES, t->accumulate[o]);
+    }
+  }
+}
+
+// ---- Weight gradient
+
+// Halves the lanes a sum takes: two vectors become one that holds the sums of both, in order.
+#define FOLD(KIND)                                                                                                     \
+  for (int i = 0; i < (count + 1) / 2; i++) {                                                                          \
+    vec a = v[2 * i], b = 2 * i + 1 < count ? v[2 * i + 1] : a;                                                        \
+    v[i] = KIND##_LOW(a, b) + KIND##_HIGH(a, b);                                                                       \
+  }                                                                                                                    \
+  count = (count + 1) / 2;
+#define EVEN_ODD_LOW EVEN
+#define EVEN_ODD_HIGH ODD
+
+static void correlate(ck_correlation *k) {
+  vec sums[GRADIENT_CHANNELS][STREAMS];
+  UNROLL for (int o = 0; o < GRADIENT_CHANNELS; o++) {
+    UNROLL for (int s = 0; s < STREAMS; s++) sums[o][s] = (vec){0};
+  }
+  const float *x[STREAMS], *dy[GRADIENT_CHANNELS];
+  UNROLL for (int s = 0; s < STREAMS; s++) x[s] = k->x[s];
+  UNROLL for (int o = 0; o < GRADIENT_CHANNELS; o++) dy[o] = k->dy + o * k->dy_channel;
+  for (int g = 0; g < k->segments; g++)
+    for (int r = 0; r < k->rows; r++) {
+      ptrdiff_t i = g * k->segment + r * k->row, end = i + k->vectors * LANES;
+      for (; i < end; i += LANES) {
+        vec in[STREAMS];
+        UNROLL for (int s = 0; s < STREAMS; s++) in[s] = load(x[s] + i);
+        UNROLL for (int o = 0; o < GRADIENT_CHANNELS; o++) {
+          vec d = load(dy[o] + i);
+          UNROLL for (int s = 0; s < STREAMS; s++) sums[o][s] += d * in[s];
+        }
+      }
+    }
+  vec v[GRADIENT_CHANNELS * STREAMS];
+  int count = GRADIENT_CHANNELS * STREAMS;
+  UNROLL for (int o = 0; o < GRADIENT_CHANNELS; o++) {
+    UNROLL for (int s = 0; s < STREAMS; s++) v[o * STREAMS + s] = sums[o][s];
+  }
+#if LANES == 16
+  UNROLL FOLD(EIGHTS)
+#endif
+#if LANES >= 8
+  UNROLL FOLD(FOURS)
+#endif
+  UNROLL FOLD(PAIRS)
+  UNROLL FOLD(EVEN_ODD)
+  UNROLL for (int i = 0; i < count; i++) store(k->sums + i * LANES, v[i]);
+}
+
+static float sum(const float *from, ptrdiff_t row, int rows, int vectors) {
+  vec sums = {0};
+  for (int r = 0; r < rows; r++)
+    for (int i = 0; i < vectors; i++) sums += load(from + r * row + i * LANES);
+  float total = 0;
+  for (int i = 0; i < LANES; i++) total += sums[i];
+  return total;
+}
+
+const ck_conv_kernels TABLE = {
+    .lanes = LANES,
+    .channels = CHANNELS,
+    .rows = ROWS,
+    .gradient_channels = GRADIENT_CHANNELS,
+    .streams = STREAMS,
+    .tile = tile,
+    .interleave = interleave,
+    .pack = pack,
+    .correlate = correlate,
+    .sum = sum,
+};

@@ -1,0 +1,164 @@
+import CKernels
+import Testing
+
+/// Floats between guards; everything starts as NaN, so that what is read without having been written shows.
+final class Guarded {
+  static let margin = 64
+  let count: Int
+  private let base: UnsafeMutablePointer<Float>
+  /// 64-byte aligned.
+  var start: UnsafeMutablePointer<Float> { base + Guarded.margin }
+
+  init(_ count: Int) {
+    self.count = count
+    base = UnsafeMutableRawPointer.allocate(byteCount: (count + 2 * Guarded.margin) * 4, alignment: 64)
+      .bindMemory(to: Float.self, capacity: count + 2 * Guarded.margin)
+    base.initialize(repeating: .nan, count: count + 2 * Guarded.margin)
+  }
+
+  convenience init(_ values: [Float]) {
+    self.init(values.count)
+    start.update(from: values, count: count)
+  }
+
+  deinit { base.deallocate() }
+
+  var values: [Float] { Array(UnsafeBufferPointer(start: start, count: count)) }
+  var isIntact: Bool { (0..<Guarded.margin).allSatisfy { base[$0].isNaN && start[count + $0].isNaN } }
+}
+
+/// A convolution with its operands' layout: input channels in slabs, images with gaps between them.
+struct Convolution: CustomTestStringConvertible, Sendable {
+  var conv: ck_conv
+  var slabs: [Int]
+  var relu = true
+  static let gap = 3
+
+  init(
+    _ kind: ck_conv_kind, kernel: Int, stride: Int, padding: Int, sides: (Int, Int), slabs: [Int], to channels: Int, images: Int = 2,
+    grow: Int = 0
+  ) {
+    // Keras's "same" sides, and `grow` more where the kind leaves a choice.
+    func out(_ side: Int) -> Int {
+      switch kind {
+      case CK_CONV_TRANSPOSED: stride * side + grow
+      case CK_CONV_NEAREST2: 2 * side + grow
+      default: (side + stride - 1) / stride + grow
+      }
+    }
+    conv = ck_conv(
+      kind: kind, images: Int32(images), in_channels: Int32(slabs.reduce(0, +)), out_channels: Int32(channels), in_height: Int32(sides.0),
+      in_width: Int32(sides.1), out_height: Int32(out(sides.0)), out_width: Int32(out(sides.1)), kernel: Int32(kernel),
+      stride: Int32(stride), pad_top: Int32(padding), pad_left: Int32(padding))
+    self.slabs = slabs
+  }
+
+  var testDescription: String {
+    let kind = [CK_CONV: "conv", CK_CONV_TRANSPOSED: "transposed", CK_CONV_NEAREST2: "nearest"][conv.kind]!
+    return
+      "\(kind) \(conv.kernel)×\(conv.kernel) / \(conv.stride), pad \(conv.pad_top), \(slabs)×\(conv.in_height)×\(conv.in_width) → \(conv.out_channels)×\(conv.out_height)×\(conv.out_width)"
+  }
+
+  var inPlane: Int { Int(conv.in_height * conv.in_width) }
+  var outPlane: Int { Int(conv.out_height * conv.out_width) }
+  var kernelCount: Int { Int(conv.in_channels * conv.out_channels * conv.kernel * conv.kernel) }
+  var outImage: Int { Int(conv.out_channels) * outPlane + Convolution.gap }
+  func inImage(_ slab: Int) -> Int { slabs[slab] * inPlane + Convolution.gap }
+
+  /// Values for every image, NaN in the gaps.
+  private func images(of length: Int, seed: UInt32, gaps: Float = .nan) -> Guarded {
+    let count = Int(conv.images) * (length + Convolution.gap)
+    let values = Guarded(samples(count, seed: seed))
+    for n in 0..<Int(conv.images) { for g in 0..<Convolution.gap { values.start[n * (length + Convolution.gap) + length + g] = gaps } }
+    return values
+  }
+
+  struct Results: Equatable {
+    var y: [Float] = [], dx: [[Float]] = [], dkernel: [Float] = [], dbias: [Float] = []
+    var intact = true
+    var all: [[Float]] { [y] + dx + [dkernel, dbias] }
+  }
+
+  func x() -> [Guarded] { slabs.indices.map { images(of: slabs[$0] * inPlane, seed: UInt32(10 + $0)) } }
+  func dy() -> Guarded { images(of: Int(conv.out_channels) * outPlane, seed: 2) }
+  func kernel() -> [Float] { samples(kernelCount, seed: 3) }
+
+  /// All passes with the instruction set in use; tasks in order or in reverse, each with scratch full of NaN.
+  /// `accumulate`: gradients are added to what is there, on every second slab. Gaps of the outputs hold 0.25.
+  func run(accumulate: Bool = false, reversed: Bool = false, withoutSlab skipped: Int? = nil, withoutBias: Bool = false) -> Results {
+    var c = conv
+    var results = Results()
+    func order(_ count: Int32) -> [Int32] { reversed ? (0..<count).reversed() : Array(0..<count) }
+    func check(_ buffers: Guarded...) { results.intact = results.intact && buffers.allSatisfy(\.isIntact) }
+
+    let inputs = x(), gradient = dy(), weights = Guarded(kernel())
+    let bias = Guarded(samples(Int(c.out_channels), seed: 4).map { withoutBias ? 0 : $0 })
+    var slabList = slabs.indices.map {
+      ck_slab(data: inputs[$0].start, channels: Int64(slabs[$0]), image_stride: Int64(inImage($0)))
+    }
+    let count = Int32(slabs.count)
+    let y = images(of: Int(c.out_channels) * outPlane, seed: 5, gaps: 0.25)
+    let out = ck_slab(data: y.start, channels: Int64(c.out_channels), image_stride: Int64(outImage))
+
+    let packed = Guarded(ck_conv_forward_packed(&c))
+    ck_conv_forward_pack(&c, weights.start, packed.start)
+    for task in order(ck_conv_forward_tasks(&c)) {
+      let scratch = Guarded(ck_conv_forward_scratch(&c))
+      ck_conv_forward(&c, task, &slabList, count, packed.start, bias.start, relu ? 1 : 0, out, scratch.start)
+      check(scratch)
+    }
+    check(packed, y)
+    results.y = y.values
+
+    // The mask is taken from other values than the output, so that the gradient does not rest on the forward pass.
+    let mask = images(of: Int(c.out_channels) * outPlane, seed: 6)
+    let masked = ck_slab(data: relu ? mask.start : nil, channels: Int64(c.out_channels), image_stride: Int64(outImage))
+    let dySlab = ck_slab(data: gradient.start, channels: Int64(c.out_channels), image_stride: Int64(outImage))
+    let dx = slabs.indices.map { images(of: slabs[$0] * inPlane, seed: UInt32(20 + $0), gaps: 0.25) }
+    let dxList = slabs.indices.map {
+      ck_slab(data: $0 == skipped ? nil : dx[$0].start, channels: Int64(slabs[$0]), image_stride: Int64(inImage($0)))
+    }
+    let adding = slabs.indices.map { Int32(accumulate && $0 % 2 == 0 ? 1 : 0) }
+    let back = Guarded(ck_conv_backward_data_packed(&c))
+    ck_conv_backward_data_pack(&c, weights.start, back.start)
+    for task in order(ck_conv_backward_data_tasks(&c)) {
+      let scratch = Guarded(ck_conv_backward_data_scratch(&c))
+      ck_conv_backward_data(&c, task, dySlab, masked, back.start, dxList, adding, count, scratch.start)
+      check(scratch)
+    }
+    check(back)
+    dx.forEach { check($0) }
+    results.dx = dx.map(\.values)
+
+    let partials = Guarded(ck_conv_backward_weights_partials(&c))
+    for task in order(ck_conv_backward_weights_tasks(&c)) {
+      let scratch = Guarded(ck_conv_backward_weights_scratch(&c))
+      ck_conv_backward_weights(&c, task, &slabList, count, dySlab, masked, partials.start, scratch.start)
+      check(scratch)
+    }
+    let dkernel = Guarded(samples(kernelCount, seed: 7)), dbias = Guarded(samples(Int(c.out_channels), seed: 8))
+    for task in order(ck_conv_backward_weights_reduce_tasks(&c)) {
+      ck_conv_backward_weights_reduce(&c, task, partials.start, dkernel.start, dbias.start, accumulate ? 1 : 0)
+    }
+    check(partials, dkernel, dbias, weights, bias, gradient, mask)
+    results.dkernel = dkernel.values
+    results.dbias = dbias.values
+    return results
+  }
+}
+
+/// The largest difference, as a share of the largest magnitude of `b`; infinite where one is NaN.
+func largestError(_ a: [Float], _ b: [Float]) -> Float {
+  precondition(a.count == b.count)
+  var difference: Float = 0, magnitude: Float = .leastNormalMagnitude
+  a.withUnsafeBufferPointer { a in
+    b.withUnsafeBufferPointer { b in
+      for i in 0..<a.count {
+        let d = abs(a[i] - b[i])
+        if !(d <= difference) { difference = d.isNaN ? .infinity : d }
+        if abs(b[i]) > magnitude { magnitude = abs(b[i]) }
+      }
+    }
+  }
+  return difference / magnitude
+}
