@@ -87,10 +87,12 @@ enum CSVFile {
     func damaged(_ row: Int, _ what: String) -> UserError {
       UserError("\(path), row \(row): \(what)", exitCode: .inputOrOutputFailed, hints: ["`runner report` writes it again from the records"])
     }
-    let fields: [[String]], header: [String]
+    var fields: [[String]] = [], header: [String] = []
     do {
-      let csv = try EnumeratedCSV(string: text, delimiter: .comma, loadColumns: false)
-      (header, fields) = (csv.header, csv.rows)
+      // Line by line: `rows` would fill up a line that was cut off.
+      let csv = try EnumeratedCSV(string: text, delimiter: .comma, loadColumns: false, rowLimit: 0)
+      header = csv.header
+      try csv.enumerateAsArray(startAt: 1, rowLimit: nil) { fields.append($0) }
     } catch { throw damaged(1, "not a CSV file") }
     let columns = Row.columns
     let places = try columns.map { column in

@@ -17,10 +17,11 @@ struct LossFigure {
 
   var curves: [Curve]
 
-  /// nil where nothing was trained.
+  /// The trials that are done (a failed one's curve ends somewhere, and would bend the mean); nil where there is none.
   init?(_ data: ReportData) {
+    let done = Set(data.trials.filter { $0.status == "done" }.map { ExpectedTrial(trial: $0.trial, seed: $0.seed) })
     curves = data.names.enumerated().compactMap { index, name in
-      let rows = data.losses.filter { $0.trial == name }
+      let rows = data.losses.filter { $0.trial == name && done.contains(ExpectedTrial(trial: $0.trial, seed: $0.seed)) }
       let seeds = rows.map(\.seed).uniqued.map { seed in rows.filter { $0.seed == seed }.map(\.loss).sorted { $0.epoch < $1.epoch } }
       guard !seeds.isEmpty else { return nil }
       let best = seeds.count == 1 ? data.trials.first { $0.trial == name && $0.seed == rows[0].seed }?.bestEpoch : nil
@@ -64,7 +65,7 @@ struct LossFigure {
     sheet.rectangle(left, top, right - left, bottom - top, fill: "none", stroke: "#333333")
     sheet.label("epoch", (left + right) / 2, bottom + 46, size: 14, anchor: .middle)
     sheet.label(
-      "loss: BCE − log Dice (nats a patch\(y.logarithmic ? "; log scale" : ""))", 20, (top + bottom) / 2, size: 14, anchor: .middle, rotated: true)
+      "loss: BCE − log Dice (nats\(y.logarithmic ? "; log scale" : ""))", 20, (top + bottom) / 2, size: 14, anchor: .middle, rotated: true)
   }
 
   private func draw(_ curve: Curve, _ sheet: inout SVG, _ x: Axis, _ y: Axis, marks: Bool) {
@@ -79,6 +80,9 @@ struct LossFigure {
       }
     }
     sheet.polyline(mean(\.trainLoss).map { place($0.epoch, $0.loss) }, stroke: curve.color, width: 1.1, dash: "4 3", opacity: 0.8)
+    if let only = curve.seeds.first?.first, curve.seeds.allSatisfy({ $0.count == 1 }), let spot = place(only.epoch, mean(\.trainLoss)[0].loss) {
+      sheet.circle(spot.x, spot.y, 3.2, fill: "#ffffff", stroke: curve.color, width: 1.1)
+    }
     let validation = mean(\.validationLoss)
     sheet.polyline(validation.map { place($0.epoch, $0.loss) }, stroke: curve.color, width: 2.2)
     // A single epoch has no line to show, so it is marked whatever the rule.

@@ -116,6 +116,8 @@ public struct FigureChoice: Sendable, Hashable {
   public var image: String
   public var kind: String
   public init(image: String, kind: String) { (self.image, self.kind) = (image, kind) }
+  /// The row's label: the kind, and enough of the image's name to find it.
+  public var label: String { "\(kind)\n\(image.count > 14 ? String(image.prefix(8)) : image)" }
 }
 
 /// The images of the segmentation figure by rule, before any network has seen them: the dimmest, the one with the most nuclei,

@@ -21,11 +21,16 @@ public enum Report {
     // From here on the CSV files are the only source of numbers.
     let data = try ReportData.read(folder)
     try AtomicFile.write(CSVFile.text(data.table(inputs.report)), to: file(TableRow.file))
-    try AtomicFile.write(CSVFile.text(try data.claims(inputs.report, clock: false)), to: file(ClaimRow.file))
+    let claims = try data.claims(inputs.report, clock: false)
+    if claims.isEmpty {
+      try? FileManager.default.removeItem(at: file(ClaimRow.file))
+    } else {
+      try AtomicFile.write(CSVFile.text(claims), to: file(ClaimRow.file))
+    }
     let figures = try writeFigures(inputs, data, file("figures"))
     try AtomicFile.write(try Provenance(inputs.provenance, data).json(), to: file("provenance.json"))
     let page = ReportPage(
-      inputs: inputs, data: data, table: try CSVFile.read(in: folder), claims: try CSVFile.read(in: folder),
+      inputs: inputs, data: data, table: try CSVFile.read(in: folder), claims: claims.isEmpty ? [] : try CSVFile.read(in: folder),
       clockClaims: try data.claims(inputs.report, clock: true), figures: figures)
     try AtomicFile.write(try page.text(), to: file("report.md"))
   }

@@ -70,7 +70,7 @@ struct ReportPage {
       ? data.row(metric, of: name, inputs.report)
       : table.first { $0.trial == name && $0.metric == metric.key } ?? TableRow(trial: name, metric: metric.key)
     var text = metric.print(row.mean)
-    if row.mean == nil, let status = data.trials.first(where: { $0.trial == name && $0.status != "done" })?.status { text = status }
+    if row.mean == nil, data.seeds(of: name).isEmpty, let trial = data.trials.first(where: { $0.trial == name }) { text = trial.status }
     if metric.printsSpread, row.mean != nil { text += " ± " + metric.print(row.imagesDeviation) }
     if let seeds = row.seedsDeviation, seeds > 0 { text += " (seeds ± \(metric.print(seeds)), n = \(row.seeds))" }
     guard let published = row.published else { return text }
@@ -89,6 +89,7 @@ struct ReportPage {
       Scores are means over the \(images)test images\(done.map(\.seed).uniqued.count > 1 ? ", then over seeds" : ""); \
       ± is the standard deviation over these images (divisor n\(done.map(\.seed).uniqued.count > 1 ? ", averaged over seeds; \"seeds ±\" is the one over seeds, divisor n − 1" : "")).
       """
+    if Set(done.map(\.seed)).count == 1 { text += " One seed, so there is no spread over seeds." }
     text += empty == 0 ? " No image was left out." : " Left out: \(Markdown.count(empty, "image")) with neither truth nor prediction."
     text += " Objects are connected regions, and IOU and precision are averaged over the thresholds 0.50, 0.55 … 0.95."
     if !inputs.report.published.isEmpty {

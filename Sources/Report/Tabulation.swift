@@ -8,7 +8,8 @@ enum Tabulation {
       guard let record = inputs.record(of: expected) else {
         return TrialRow(trial: expected.trial, seed: expected.seed, status: "missing")
       }
-      let scored = record.failure == nil ? record.images.filter { !$0.empty } : []
+      // In the order of images.csv: a sum's last bit depends on it.
+      let scored = record.failure == nil ? record.images.filter { !$0.empty }.sorted { $0.image < $1.image } : []
       func mean(_ score: (ImageScore) -> Double) -> Double? { scored.map(score).mean }
       return TrialRow(
         trial: record.trial, seed: record.seed, architecture: record.architecture, baseFilters: record.baseFilters, depth: record.depth,

