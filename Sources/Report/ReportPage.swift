@@ -85,11 +85,11 @@ struct ReportPage {
     let done = data.trials.filter { $0.status == "done" }
     let counts = done.compactMap(\.images).uniqued.sorted(), empty = done.compactMap(\.imagesEmpty).max() ?? 0
     let images = counts.isEmpty ? "" : counts.first == counts.last ? "\(counts[0]) " : "\(counts.first!)–\(counts.last!) "
-    var text = """
-      Scores are means over the \(images)test images\(done.map(\.seed).uniqued.count > 1 ? ", then over seeds" : ""); \
-      ± is the standard deviation over these images (divisor n\(done.map(\.seed).uniqued.count > 1 ? ", averaged over seeds; \"seeds ±\" is the one over seeds, divisor n − 1" : "")).
-      """
-    if Set(done.map(\.seed)).count == 1 { text += " One seed, so there is no spread over seeds." }
+    let several = done.map(\.seed).uniqued.count > 1
+    var text = "Scores are means over the \(images)test images\(several ? ", then over seeds" : ""); "
+    text += "± is the standard deviation over these images (divisor n"
+    text += several ? ", averaged over seeds; \"seeds ±\" is the one over seeds, divisor n − 1)." : ")."
+    if !several && !done.isEmpty { text += " One seed, so there is no spread over seeds." }
     text += empty == 0 ? " No image was left out." : " Left out: \(Markdown.count(empty, "image")) with neither truth nor prediction."
     text += " Objects are connected regions, and IOU and precision are averaged over the thresholds 0.50, 0.55 … 0.95."
     if !inputs.report.published.isEmpty {
@@ -141,7 +141,10 @@ struct ReportPage {
     let header = ["", "seed", "state", "epochs", "val. loss, epoch 1", "kept epoch", "val. loss, kept", "train. loss, kept", "L2 penalty, kept"]
     var text = "## Training\n\n" + Markdown.table(header, rows)
     let done = data.trials.filter { $0.status == "done" }
-    let patches = done.compactMap { trial in trial.trainingPatches.flatMap { t in trial.validationPatches.map { "\(Numbers.grouped(t)) training and \(Numbers.grouped($0)) validation patches" } } }
+    let patches = done.compactMap { trial -> String? in
+      guard let training = trial.trainingPatches, let validation = trial.validationPatches else { return nil }
+      return "\(Numbers.grouped(training)) training and \(Numbers.grouped(validation)) validation patches"
+    }
     text += "\nThe loss is BCE − log Dice without the L2 penalty λ·Σ‖w‖², which stands in a column of its own (Keras's `val_loss` would include it). "
     text += "The weights with the lowest validation loss are kept; a sum of epochs is training and fine-tuning."
     if !patches.isEmpty { text += " Trained on " + patches.uniqued.joined(separator: "; ") + "." }
@@ -162,13 +165,15 @@ struct ReportPage {
 
   private func segmentation() -> String {
     guard figures.contains("segmentation.png") else { return "" }
+    let chosen = " The images are chosen by rule before any network has seen them: the dimmest, the one with the most nuclei, "
+      + "the one with the largest, and ones from the middle in all three."
     return """
       ## Segmentation
 
       ![Test images, truth and each network's mask](figures/segmentation.png)
 
       Test images, their truth and each network's mask; the paper's Fig. 2. White: correct; red: missed (FN); blue: false (FP); black: background. \
-      Each image is stretched to its own range for display.\(inputs.report.figureImages.isEmpty ? " The images are chosen by rule before any network has seen them: the dimmest, the one with the most nuclei, the one with the largest, and ones from the middle in all three." : "")
+      Each image is stretched to its own range for display.\(inputs.report.figureImages.isEmpty ? chosen : "")
 
       """
   }

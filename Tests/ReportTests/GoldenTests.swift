@@ -34,7 +34,11 @@ import Testing
   @Test(arguments: Case.allCases) func stays(_ name: Case) async throws {
     try await withFolder { folder in
       try Report.write(Self.inputs(name), to: folder)
-      for file in Self.files where FileManager.default.fileExists(atPath: folder.appendingPathComponent(file).path) || name != .single { try compare(try contents(folder, file), with: "\(name.rawValue)/\(file)") }
+      // Without claims there is no file of claims.
+      for file in Self.files where name != .single || file != "claims.csv" {
+        try compare(try contents(folder, file), with: "\(name.rawValue)/\(file)")
+      }
+      #expect(FileManager.default.fileExists(atPath: folder.appendingPathComponent("claims.csv").path) == (name != .single))
     }
   }
 
