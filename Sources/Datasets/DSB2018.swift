@@ -13,17 +13,17 @@ public struct DSB2018: Dataset {
   public init(_ settings: DataSettings, root: String) throws {
     (self.settings, self.root) = (settings, root)
     let folders = ["stage1_train", "stage1_test"]
-    for folder in folders where Files.kind("\(root)/\(folder)") != .folder {
+    for folder in folders where Disk.kind("\(root)/\(folder)") != .folder {
       throw UserError.missing(
         root, "no folder \(folder) in it", hints: ["expected: stage1_train/, stage1_test/ and stage1_solution.csv", "get them with: swift run runner data fetch"])
     }
     let table = "\(root)/stage1_solution.csv"
-    solution = try Solution(bytes: Files.bytes(of: table), path: table)
+    solution = try Solution(bytes: Disk.bytes(of: table), path: table)
   }
 
   public func inspect(threads: Int) throws -> Inspection {
-    let training = try Files.list("\(root)/stage1_train").filter { Files.kind("\(root)/stage1_train/\($0)") == .folder }
-    let test = try Files.list("\(root)/stage1_test").filter { Files.kind("\(root)/stage1_test/\($0)") == .folder }
+    let training = try Disk.list("\(root)/stage1_train").filter { Disk.kind("\(root)/stage1_train/\($0)") == .folder }
+    let test = try Disk.list("\(root)/stage1_test").filter { Disk.kind("\(root)/stage1_test/\($0)") == .folder }
     let known = Set(test)
     if let row = solution.nuclei.first(where: { !known.contains($0.image) }) {
       throw UserError.damaged(solution.path, line: row.line, "image \(row.image) is not in stage1_test")
@@ -41,7 +41,7 @@ public struct DSB2018: Dataset {
 
   public func image(_ item: DatasetItem) throws -> DecodedImage {
     let path = "\(root)/\(imagePath(item.id, item.part))"
-    return try decode(Files.bytes(of: path), path: path)
+    return try decode(Disk.bytes(of: path), path: path)
   }
 
   public func truth(_ item: DatasetItem) throws -> Truth {
@@ -55,10 +55,10 @@ public struct DSB2018: Dataset {
   private func trainingTruth(_ item: DatasetItem) throws -> Truth {
     let folder = "\(root)/stage1_train/\(item.id)/masks"
     var labels = LabelImage(width: item.width, height: item.height, repeating: 0)
-    let names = try Files.listPNG(folder)
+    let names = try Disk.listPNG(folder)
     for (index, name) in names.enumerated() {
       let path = "\(folder)/\(name)"
-      let mask = try decode(Files.bytes(of: path), path: path)
+      let mask = try decode(Disk.bytes(of: path), path: path)
       try requireSize(mask.height, mask.width, of: item, path: path)
       labels.paint(mask, label: Int32(index + 1))
     }
@@ -75,12 +75,12 @@ public struct DSB2018: Dataset {
   private func inspectTraining(_ id: String) throws -> Inspected {
     var result = try inspectImage(id, .training)
     let folder = "stage1_train/\(id)/masks"
-    guard Files.kind("\(root)/\(folder)") == .folder else { throw UserError.missing("\(root)/stage1_train/\(id)", "image without masks: no folder masks") }
-    let names = try Files.listPNG("\(root)/\(folder)")
+    guard Disk.kind("\(root)/\(folder)") == .folder else { throw UserError.missing("\(root)/stage1_train/\(id)", "image without masks: no folder masks") }
+    let names = try Disk.listPNG("\(root)/\(folder)")
     if names.isEmpty { throw UserError.missing("\(root)/\(folder)", "image without masks: no PNG file in it") }
     for name in names {
       let path = "\(root)/\(folder)/\(name)"
-      let bytes = try Files.bytes(of: path)
+      let bytes = try Disk.bytes(of: path)
       let structure = try PNGStructure(checking: bytes, path: path)
       try requireSize(structure.height, structure.width, of: result.entry.item, path: path)
       result.digests.add(bytes, path: "\(folder)/\(name)")
@@ -97,7 +97,7 @@ public struct DSB2018: Dataset {
 
   private func inspectImage(_ id: String, _ part: DatasetItem.Part) throws -> Inspected {
     let relative = imagePath(id, part), path = "\(root)/\(relative)"
-    let bytes = try Files.bytes(of: path)
+    let bytes = try Disk.bytes(of: path)
     var digests = FileDigests()
     digests.add(bytes, path: relative)
     return Inspected(entry: try Inspection.Entry(id: id, part: part, image: decode(bytes, path: path)), digests: digests)

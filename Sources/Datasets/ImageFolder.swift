@@ -12,8 +12,8 @@ public struct ImageFolder: Dataset {
 
   public init(_ settings: DataSettings, root: String) throws {
     (self.settings, self.root) = (settings, root)
-    let hasTest = Files.kind("\(root)/test") == .folder
-    for folder in ["images", "masks"] + (hasTest ? ["test/images", "test/masks"] : []) where Files.kind("\(root)/\(folder)") != .folder {
+    let hasTest = Disk.kind("\(root)/test") == .folder
+    for folder in ["images", "masks"] + (hasTest ? ["test/images", "test/masks"] : []) where Disk.kind("\(root)/\(folder)") != .folder {
       throw UserError.missing(
         root, "no folder \(folder) in it",
         hints: ["expected: images/ and masks/ with PNG files of the same names, and, if wanted, test/images/ and test/masks/"])
@@ -22,17 +22,17 @@ public struct ImageFolder: Dataset {
 
   public func inspect(threads: Int) throws -> Inspection {
     let own = try names(""), separate = try names("test/")
-    let isTest = Files.kind("\(root)/test") == .folder ? [] : drawTest(own.count)
+    let isTest = Disk.kind("\(root)/test") == .folder ? [] : drawTest(own.count)
     let files = own.enumerated().map { (prefix: "", name: $1, part: isTest.contains($0) ? DatasetItem.Part.test : .training) }
       + separate.map { (prefix: "test/", name: $0, part: .test) }
     let inspected = try parallelMap(count: files.count, threads: threads) { i in
       let (prefix, name, part) = files[i]
       let imagePath = "\(prefix)images/\(name)", maskPath = "\(prefix)masks/\(name)"
-      guard Files.kind("\(root)/\(maskPath)") == .file else {
+      guard Disk.kind("\(root)/\(maskPath)") == .file else {
         throw UserError.missing("\(root)/\(imagePath)", "image without a mask: no file \(maskPath)")
       }
       var digests = FileDigests()
-      let imageBytes = try Files.bytes(of: "\(root)/\(imagePath)"), maskBytes = try Files.bytes(of: "\(root)/\(maskPath)")
+      let imageBytes = try Disk.bytes(of: "\(root)/\(imagePath)"), maskBytes = try Disk.bytes(of: "\(root)/\(maskPath)")
       digests.add(imageBytes, path: imagePath)
       digests.add(maskBytes, path: maskPath)
       var entry = try Inspection.Entry(id: String(name.dropLast(4)), part: part, image: decode(imageBytes, path: "\(root)/\(imagePath)"))
@@ -48,18 +48,18 @@ public struct ImageFolder: Dataset {
 
   public func image(_ item: DatasetItem) throws -> DecodedImage {
     let path = self.path("images", item)
-    return try decode(Files.bytes(of: path), path: path)
+    return try decode(Disk.bytes(of: path), path: path)
   }
 
   public func truth(_ item: DatasetItem) throws -> Truth {
     let path = self.path("masks", item)
-    return try truth(Files.bytes(of: path), path: path, of: item)
+    return try truth(Disk.bytes(of: path), path: path, of: item)
   }
 
   private func names(_ prefix: String) throws -> [String] {
     let folder = "\(root)/\(prefix)images"
-    guard prefix.isEmpty || Files.kind(folder) == .folder else { return [] }
-    let names = try Files.listPNG(folder)
+    guard prefix.isEmpty || Disk.kind(folder) == .folder else { return [] }
+    let names = try Disk.listPNG(folder)
     if prefix.isEmpty && names.isEmpty { throw UserError.missing(folder, "no PNG file in it") }
     return names
   }
@@ -73,9 +73,9 @@ public struct ImageFolder: Dataset {
 
   /// A test item is in `test/` where that exists, among the others where not.
   private func path(_ kind: String, _ item: DatasetItem) -> String {
-    let prefix = item.part == .test && Files.kind("\(root)/test") == .folder ? "test/" : ""
+    let prefix = item.part == .test && Disk.kind("\(root)/test") == .folder ? "test/" : ""
     let path = "\(root)/\(prefix)\(kind)/\(item.id)"
-    return Files.kind("\(path).png") == .file ? "\(path).png" : "\(path).PNG"
+    return Disk.kind("\(path).png") == .file ? "\(path).png" : "\(path).PNG"
   }
 
   /// One value beside 0 is a mask: its connected regions (8-connected) are the objects. More values are labels.

@@ -18,14 +18,14 @@ extension DatasetRegistry {
       ("--data", commandLineRoot ?? ""), ("data.root", settings.root), ("$RUNNER_DATA", environment["RUNNER_DATA"] ?? ""),
     ]
     if let (origin, path) = named.first(where: { !$0.1.isEmpty }) {
-      switch Files.kind(path) {
+      switch Disk.kind(path) {
       case .folder: return path
       case .file: throw UserError.missing(path, "not a folder (named by \(origin))", hints: hints(settings.source))
       case .nothing: throw UserError.missing(path, "no such data folder (named by \(origin))", hints: hints(settings.source))
       }
     }
     let cache = cacheFolder(environment: environment)
-    if settings.source == .dsb2018, let cache, Files.kind(cache) == .folder { return cache }
+    if settings.source == .dsb2018, let cache, Disk.kind(cache) == .folder { return cache }
     let looked = "--data, data.root, $RUNNER_DATA" + (settings.source == .dsb2018 ? cache.map { ", \($0)" } ?? "" : "")
     throw UserError(
       "the data (data.source: \(settings.source.rawValue)) is nowhere: looked for in \(looked)",

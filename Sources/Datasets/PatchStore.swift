@@ -32,7 +32,7 @@ public struct PatchStore: Sendable {
   public let sources: [Source]
   /// Ordered by source, copy, kind (grid first) and draw.
   public let patches: [Patch]
-  let storage: PatchStorage
+  let storage: MappedMemory
   /// Where patch i's values stand: image `slots[i]` of those at `imagesOffset`, mask `slots[i]` of those at `masksOffset` (bytes).
   let slots: [Int]
   let imagesOffset: Int
@@ -41,7 +41,7 @@ public struct PatchStore: Sendable {
   public var count: Int { patches.count }
   var area: Int { size * size }
 
-  init(size: Int, sources: [Source], patches: [Patch], storage: PatchStorage, slots: [Int], imagesOffset: Int, masksOffset: Int) {
+  init(size: Int, sources: [Source], patches: [Patch], storage: MappedMemory, slots: [Int], imagesOffset: Int, masksOffset: Int) {
     precondition(slots.count == patches.count, "\(slots.count) places for \(patches.count) patches")
     (self.size, self.sources, self.patches, self.storage) = (size, sources, patches, storage)
     (self.slots, self.imagesOffset, self.masksOffset) = (slots, imagesOffset, masksOffset)

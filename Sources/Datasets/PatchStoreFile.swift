@@ -36,7 +36,7 @@ extension PatchStore {
     for value in [size, count, indexBytes, 0] { tail += Self.bytes(UInt32(value)) }
 
     let temporary = "\(path).\(getpid()).tmp"
-    guard let file = fopen(temporary, "wb") else { throw Files.failure(path) }
+    guard let file = fopen(temporary, "wb") else { throw Disk.failure(path) }
     var sum: UInt = 0, fault: Int32 = 0
     func put(_ bytes: UnsafeRawBufferPointer) {
       guard fault == 0, bytes.count > 0 else { return }
@@ -56,13 +56,13 @@ extension PatchStore {
     if fault == 0, rename(temporary, path) != 0 { fault = errno }
     if fault != 0 {
       unlink(temporary)
-      throw Files.failure(path, fault)
+      throw Disk.failure(path, fault)
     }
   }
 
   /// Maps a saved store. Throws `UserError`: exit 5 where it cannot be read, exit 6 where it is damaged.
   public init(contentsOf path: String) throws {
-    let storage = try PatchStorage(mapping: path)
+    let storage = try MappedMemory(mapping: path)
     let all = UnsafeRawBufferPointer(start: storage.base, count: storage.byteCount)
     func damaged(_ message: String) -> UserError { .damaged(path, "damaged patch file: \(message)", hints: ["delete it; it is made again"]) }
     guard all.count >= Self.headerBytes, all.prefix(8).elementsEqual(Self.magic) else { throw damaged("no patches") }

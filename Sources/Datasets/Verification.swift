@@ -56,9 +56,9 @@ public struct Verification: Sendable, Hashable, Codable {
 extension DatasetRegistry {
   /// Reads and checks all data at `root`, in the Kaggle layout or as a folder of images and masks. Throws `UserError` with the file at fault.
   public static func verify(root: String, settings: DataSettings, threads: Int) throws -> Verification {
-    guard Files.kind(root) == .folder else { throw UserError.missing(root, "no such data folder") }
+    guard Disk.kind(root) == .folder else { throw UserError.missing(root, "no such data folder") }
     var settings = settings
-    let isFolder = Files.kind("\(root)/images") == .folder && Files.kind("\(root)/stage1_train") != .folder
+    let isFolder = Disk.kind("\(root)/images") == .folder && Disk.kind("\(root)/stage1_train") != .folder
     settings.source = isFolder ? .folder : .dsb2018
     let dataset: any Dataset = isFolder ? try ImageFolder(settings, root: root) : try DSB2018(settings, root: root)
     return Verification(try dataset.inspect(threads: threads))

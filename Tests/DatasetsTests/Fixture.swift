@@ -62,14 +62,14 @@ final class TemporaryFolder {
 
   init() throws {
     path = FileManager.default.temporaryDirectory.appendingPathComponent("datasets-\(UUID().uuidString)").path
-    try Files.makeFolder(path)
+    try Disk.makeFolder(path)
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
   func write(_ bytes: [UInt8], _ name: String) throws {
     let path = "\(self.path)/\(name)"
-    try Files.makeFolder((path as NSString).deletingLastPathComponent)
+    try Disk.makeFolder((path as NSString).deletingLastPathComponent)
     try Data(bytes).write(to: URL(fileURLWithPath: path))
   }
 
@@ -115,7 +115,7 @@ extension Mask {
 }
 
 /// Runs `body`, which must throw a `UserError` of one diagnostic, and returns that with the exit code.
-func fault(_ location: Testing.SourceLocation = #_sourceLocation, _ body: () throws -> some Any) -> (diagnostic: Diagnostic, exit: ExitCode) {
+func fault(_ location: Testing.SourceLocation = #_sourceLocation, body: () throws -> some Any) -> (diagnostic: Diagnostic, exit: ExitCode) {
   do {
     _ = try body()
     Issue.record("nothing was thrown", sourceLocation: location)

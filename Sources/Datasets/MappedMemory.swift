@@ -8,29 +8,29 @@ import Diagnostics
   import Darwin
 #endif
 
-/// Memory of patches: pages of their own, or of a file. A file's pages are read as they are used and shared by all trials that train on it.
+/// Pages of memory, of their own or of a file. A file's pages are read as they are used and shared by all trials that train on them.
 ///
-/// `@unchecked Sendable`: written only while a `PatchStore` is made, by threads that each own their patches; read-only from then on.
-final class PatchStorage: @unchecked Sendable {
+/// `@unchecked Sendable`: written only while a `PatchStore` is made, by threads that each own their patches; read-only from then on, and for files.
+final class MappedMemory: @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   let byteCount: Int
 
   /// Zeroed memory, of which only the pages that are written take room.
   init(byteCount: Int) {
     let map = mmap(nil, max(byteCount, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | anonymous | MAP_NORESERVE, -1, 0)
-    guard let map, map != MAP_FAILED else { fatalError("no memory for \(byteCount) bytes of patches: \(String(cString: strerror(errno)))") }
+    guard let map, map != MAP_FAILED else { fatalError("no memory for \(byteCount) bytes: \(String(cString: strerror(errno)))") }
     (base, self.byteCount) = (map, byteCount)
   }
 
   /// A file's bytes. Throws `UserError` (exit 5).
   init(mapping path: String) throws {
     let file = open(path, O_RDONLY | O_CLOEXEC)
-    guard file >= 0 else { throw Files.failure(path) }
+    guard file >= 0 else { throw Disk.failure(path) }
     defer { close(file) }
     var info = stat()
-    guard fstat(file, &info) == 0 else { throw Files.failure(path) }
+    guard fstat(file, &info) == 0 else { throw Disk.failure(path) }
     let map = mmap(nil, max(Int(info.st_size), 1), PROT_READ, MAP_PRIVATE, file, 0)
-    guard let map, map != MAP_FAILED else { throw Files.failure(path) }
+    guard let map, map != MAP_FAILED else { throw Disk.failure(path) }
     (base, byteCount) = (map, Int(info.st_size))
   }
 

@@ -9,7 +9,7 @@ import Diagnostics
 #endif
 
 /// The few file calls that are made tens of thousands of times, without Foundation between.
-enum Files {
+enum Disk {
   /// The whole file. Throws `UserError` (exit 5), `<path>: …`.
   static func bytes(of path: String) throws -> [UInt8] {
     let file = open(path, O_RDONLY | O_CLOEXEC)
@@ -31,6 +31,31 @@ enum Files {
     }
     if fault != 0 { throw failure(path, fault) }
     return bytes
+  }
+
+  /// Writes a file that nobody reads yet. Throws `UserError` (exit 5).
+  static func write(_ bytes: [UInt8], to path: String) throws {
+    guard let file = fopen(path, "wb") else { throw failure(path) }
+    var fault = fwrite(bytes, 1, bytes.count, file) == bytes.count ? 0 : errno
+    if fclose(file) != 0, fault == 0 { fault = errno }
+    if fault != 0 { throw failure(path, fault) }
+  }
+
+  /// Bytes; nil where there is no file.
+  static func size(_ path: String) -> Int? {
+    var info = stat()
+    return stat(path, &info) == 0 ? Int(info.st_size) : nil
+  }
+
+  /// Takes a lock that ends with the process or with closing the descriptor. Throws `UserError` (exit 4), `<path>: <busy>`, where it is taken.
+  static func lock(_ path: String, busy: String) throws -> Int32 {
+    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    guard file >= 0 else { throw failure(path) }
+    if flock(file, LOCK_EX | LOCK_NB) != 0 {
+      defer { close(file) }
+      throw errno == EWOULDBLOCK ? UserError("\(path): \(busy)", exitCode: .locked) : failure(path)
+    }
+    return file
   }
 
   enum Kind { case file, folder, nothing }
