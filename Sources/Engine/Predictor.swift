@@ -48,4 +48,7 @@ public final class Predictor {
       initialized = patches.count
     }
   }
+
+  /// Milliseconds of every layer for one batch.
+  func profile() -> [EngineBenchmark.Result.Layer] { program.layerTimes(draw: nil) }
 }
