@@ -59,8 +59,10 @@ extension ReportData {
       guard claim.greater.count == 2 else {
         throw UserError("the claim \"\(claim.claim)\" compares \(claim.greater)", exitCode: .badCommandOrSpec, hints: ["`greater` names two trials"])
       }
-      guard claim.test == "paired_bootstrap" else {
-        throw UserError("the claim \"\(claim.claim)\" asks for the test `\(claim.test)`", exitCode: .badCommandOrSpec, hints: ["tests: paired_bootstrap"])
+      guard ReportSettings.tests.contains(claim.test) else {
+        throw UserError(
+          "the claim \"\(claim.claim)\" asks for the test `\(claim.test)`", exitCode: .badCommandOrSpec,
+          hints: ["tests: " + ReportSettings.tests.joined(separator: ", ")])
       }
       let metric = try Metric.named(claim.metric)
       if metric.isClock == clock { rows.append(judged(claim, metric)) }
@@ -79,31 +81,27 @@ extension ReportData {
       claim: claim.claim, metric: metric.key, greater: a, lesser: b, greaterMean: statistic(metric, of: a).mean,
       lesserMean: statistic(metric, of: b).mean, verdict: "cannot be told")
     switch metric.source {
-    case .image(let score):
+    case .image(let score) where claim.test == "paired_bootstrap":
       let ours = scores(of: a, score), theirs = scores(of: b, score)
       let differences = ours.keys.filter { theirs[$0] != nil }.sorted().map { ours[$0]! - theirs[$0]! }
       row.images = differences.count
       row.difference = differences.mean
+      row.test = "paired_bootstrap"
       guard differences.count >= PairedBootstrap.fewestImages else { break }
       let bootstrap = PairedBootstrap(differences: differences)
       (row.difference, row.low, row.high, row.p) = (bootstrap.difference, bootstrap.low, bootstrap.high, bootstrap.p)
-      row.test = "paired_bootstrap"
-    case .trial:
+    case .image, .trial:
       guard let ours = row.greaterMean, let theirs = row.lesserMean else { break }
       row.difference = ours - theirs
-      // Counts are exact, so comparing them settles it; a loss would need a spread that one number a seed does not give.
-      if ["parameters", "trainable_parameters", "multiply_adds"].contains(metric.key) {
-        row.verdict = ours > theirs ? "holds" : "does not hold"
-        row.test = "exact"
-      }
+      row.test = "exact"
+      row.verdict = ours > theirs ? "holds" : "does not hold"
     case .clock:
       guard let ours = row.greaterMean, let theirs = row.lesserMean else { break }
       row.difference = ours - theirs
-      guard metric.key == "ms_per_patch" else { break }
+      row.test = "every_pass"
       // Five passes against five: if all of one side lie above all of the other, chance has 1 in 126 for it (rank test, two-sided).
       let passes = [a, b].map { name in timings.filter { $0.timing.trial == name }.flatMap(\.timing.passes) }
-      guard passes.allSatisfy({ $0.count >= 4 }) else { break }
-      row.test = "every pass"
+      guard metric.key == "ms_per_patch", passes.allSatisfy({ $0.count >= 4 }) else { break }
       if passes[0].min()! > passes[1].max()! { row.verdict = "holds" }
       if passes[0].max()! < passes[1].min()! { row.verdict = "does not hold" }
     }

@@ -124,6 +124,7 @@ struct ClaimRow: CSVRow, Equatable {
   var images: Int?
   /// `holds`, `does not hold` or `cannot be told`.
   var verdict = ""
+  /// `paired_bootstrap`, `exact` (the two numbers themselves) or, for times, `every_pass`.
   var test = ""
 
   static let file = "claims.csv"

@@ -102,6 +102,15 @@ import Testing
     #expect { try Report.write(MadeUp.table1, to: URL(fileURLWithPath: "/proc/nowhere")) } throws: { ($0 as? UserError)?.exitCode == .inputOrOutputFailed }
   }
 
+  @Test func timesOnTheAuthorsProcessorStandBesideOurs() async throws {
+    try await withFolder { folder in
+      var inputs = MadeUp.table1
+      inputs.report.published[0].values["gpu_ms_per_patch"] = inputs.report.published[0].values.removeValue(forKey: "ms_per_patch")
+      try Report.write(inputs, to: folder)
+      #expect(try contents(folder, "report.md").contains("| 41.2<br>published 14.9 (GPU); Δ +26.3 |"))
+    }
+  }
+
   @Test func picturesThatAreThereAreKept() async throws {
     try await withFolder { folder in
       let scene = MadeUp.scene(width: 64, height: 48, brightness: 1)

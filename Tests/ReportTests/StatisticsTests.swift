@@ -92,13 +92,28 @@ import Testing
       claim("average_iou", ["U-Net+ (T.C.)", "U-Net"]), claim("average_iou", ["U-Net", "U-Net+ (T.C.)"]), claim("average_iou", ["U-Net", "U-Net"]),
       claim("parameters", ["U-Net+ (U.S.)", "U-Net++"]), claim("val_loss", ["U-Net", "U-Net++"]), claim("average_iou", ["U-Net", "V-Net"]),
       claim("ms_per_patch", ["U-Net", "U-Net++"]), claim("ms_per_patch", ["U-Net", "U-Net"]),
+      .init(claim: "by the numbers", metric: "average_iou", greater: ["U-Net++", "U-Net"], test: "exact"),
     ]
     let data = data(inputs)
-    #expect(try data.claims(inputs.report, clock: false).map(\.verdict) == ["holds", "does not hold", "cannot be told", "does not hold", "cannot be told", "cannot be told"])
+    #expect(try data.claims(inputs.report, clock: false).map(\.verdict) == [
+      "holds", "does not hold", "cannot be told", "does not hold", "holds", "cannot be told", "holds",
+    ])
     #expect(try data.claims(inputs.report, clock: true).map(\.verdict) == ["does not hold", "cannot be told"])
     // Holm counts the three that were tested: the surest is multiplied by three.
     let tested = try data.claims(inputs.report, clock: false).filter { $0.p != nil }
     #expect(tested.count == 3 && tested[0].pHolm == min(1, 3 * tested[0].p!))
+  }
+
+  @Test func tooFewImagesCannotBeTold() throws {
+    var inputs = MadeUp.table1
+    for index in inputs.records.indices { inputs.records[index].images.removeLast(8) }
+    let rows = try data(inputs).claims(inputs.report, clock: false)
+    #expect(rows[0].images == 5 && rows[0].p == nil && rows[0].verdict == "cannot be told" && abs(rows[0].difference! - 0.05) < 1e-9)
+  }
+
+  /// What a spec may name is what the report knows.
+  @Test func everyMetricOfTheSpecIsKnown() throws {
+    for key in ReportSettings.metrics { _ = try Metric.named(key) }
   }
 
   @Test(arguments: [
