@@ -3,12 +3,17 @@ import Diagnostics
 /// What one pass over a spec and its bases finds: errors are collected, not thrown, so that the user sees them all at once.
 final class Findings {
   private(set) var errors: [Diagnostic] = []
+  private var seen: Set<Diagnostic> = []
+  /// A file of another kind can be wrong in every line: nobody reads more than this.
+  static let mostErrors = 200
+  var isFull: Bool { errors.count >= Self.mostErrors }
   /// In the order of reading: the spec itself first.
   private var files: [SourceFile] = []
 
   func add(_ file: SourceFile) { files.append(file) }
 
   func error(_ message: String, at location: SourceLocation?, hints: [String] = []) {
+    if isFull { return }
     add(diagnostic(.error, message, at: location, hints: hints))
   }
 
@@ -18,7 +23,7 @@ final class Findings {
 
   func add(_ error: Diagnostic) {
     // A setting that several trials share is at fault once.
-    if !errors.contains(error) { errors.append(error) }
+    if !isFull, seen.insert(error).inserted { errors.append(error) }
   }
 
   func diagnostic(_ severity: Diagnostic.Severity, _ message: String, at location: SourceLocation?, hints: [String] = []) -> Diagnostic {
@@ -37,7 +42,9 @@ final class Findings {
   }
 
   func throwIfAny() throws(UserError) {
-    if !errors.isEmpty { throw UserError(sorted(errors), exitCode: .badCommandOrSpec) }
+    guard !errors.isEmpty else { return }
+    let rest = isFull ? [Diagnostic(.error, "more than \(Self.mostErrors) errors: these are the first found")] : []
+    throw UserError(sorted(errors) + rest, exitCode: .badCommandOrSpec)
   }
 }
 

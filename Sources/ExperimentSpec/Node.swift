@@ -60,7 +60,7 @@ public struct Scalar: Sendable, Hashable {
     if radix != 10 { digits = digits.dropFirst(2) } else if text.first == "-" || text.first == "+" { digits = digits.dropFirst() }
     guard !digits.isEmpty, digits.utf8.allSatisfy({ isDigit($0, radix) }) else { return nil }
     if let value = Int((text.first == "-" ? "-" : "") + digits, radix: radix) { return .integer(value) }
-    return .number(digits.utf8.reduce(0.0) { $0 * Double(radix) + Double(digitValue($1)) } * (text.first == "-" ? -1 : 1))
+    return .number(radix == 10 ? decimal(text) : digits.utf8.reduce(0.0) { $0 * Double(radix) + Double(digitValue($1)) })
   }
 
   /// `[-+]? ( \.[0-9]+ | [0-9]+(\.[0-9]*)? ) ([eE][-+]?[0-9]+)?`

@@ -25,10 +25,10 @@ struct ReportDocument: Sendable {
       remark: remark ?? base.remark)
   }
 
-  /// What the report shows, with the paper's rows where the spec names none.
-  func settings(trials: OrderedSet<String>, _ findings: Findings) -> ReportSettings {
+  /// What the report shows, with the paper's rows where the spec names none; `trials` is nil where they are not known.
+  func settings(trials: OrderedSet<String>?, _ findings: Findings) -> ReportSettings {
     func check(_ trial: String, _ location: SourceLocation) {
-      if trials.contains(trial) { return }
+      guard let trials, !trials.contains(trial) else { return }
       let nearest = nearestName(to: trial, in: trials).map { ["did you mean '\($0)'?"] } ?? []
       findings.error("no trial is named '\(trial)'", at: location, hints: nearest + ["trials: " + trials.prefix(12).joined(separator: ", ")])
     }

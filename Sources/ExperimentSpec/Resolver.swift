@@ -4,6 +4,8 @@ import OrderedCollections
 /// Turns a checked document into trials: points of the sweep, defaults, checks between keys, settings without effect.
 struct Resolver {
   let document: SpecDocument
+  /// False where a base could not be read: what is missing may stand there.
+  let isComplete: Bool
   let overrides: Settings
   let findings: Findings
 
@@ -36,19 +38,18 @@ struct Resolver {
     for named in namedTrials() {
       var coinciding = 0
       var reasons: OrderedSet<String> = []
-      var own: [TrialSettings: String] = [:]  // name of the trial that has these settings
+      var own: Set<TrialSettings> = []
       for point in points {
         let resolved = resolve([document.settings, named.settings, point, overrides], of: named)
         for (key, origin) in resolved.origins where resolved.idle[key] == nil { atWork.insert(Given(key: key, origin: origin)) }
         for key in KeyTable.keys { if let found = resolved.idle[key.name] { idle[Given(key: key.name, origin: found.origin)] = found.reason } }
         let name = pointName(named.name.value, point, resolved)
         if isExcluded(resolved, of: named.name.value) { continue }
-        if resolved.refused.isEmpty, own[resolved.settings] != nil {
+        if resolved.refused.isEmpty, !own.insert(resolved.settings).inserted {
           coinciding += 1
           for setting in point.values { if let found = resolved.idle[setting.key.name] { reasons.append("\(setting.key.name) has no effect \(found.reason)") } }
           continue
         }
-        own[resolved.settings] = name
         let trial = Trial(name: name, settings: resolved.settings, origins: resolved.origins)
         if trials.updateValue(trial, forKey: "\(name)\n\(resolved.settings.seed)") != nil, resolved.refused.isEmpty {
           findings.error("two trials are named '\(name)'", at: named.name.location, hints: ["a trial's name and seed tell it from the others"])
@@ -56,7 +57,9 @@ struct Resolver {
       }
       if coinciding > 0 {
         let why = reasons.isEmpty ? "" : " (\(reasons.joined(separator: "; ")))"
-        notes.append(findings.diagnostic(.note, "\(coinciding + 1) points of the sweep are one trial for '\(named.name.value)'\(why)", at: named.name.location))
+        let left = own.count == 1 ? "one trial" : "\(own.count) trials"
+        notes.append(
+          findings.diagnostic(.note, "\(own.count + coinciding) points of the sweep are \(left) for '\(named.name.value)'\(why)", at: named.name.location))
       }
     }
     notes += idleNotes(idle.filter { !atWork.contains($0.key) })
@@ -66,7 +69,7 @@ struct Resolver {
   }
 
   func report(_ trials: [Trial]) -> ReportSettings {
-    document.report.settings(trials: OrderedSet(trials.map(\.name)), findings)
+    document.report.settings(trials: isComplete ? OrderedSet(trials.map(\.name)) : nil, findings)
   }
 
   /// The trials by name; a spec without any is one, with the experiment's name.
@@ -88,7 +91,7 @@ struct Resolver {
         if let value = setting.value { key.write(&resolved.settings, value) } else { resolved.refused.insert(key.name) }
       } else if key.isRequired {
         resolved.refused.insert(key.name)
-        findings.error("trial '\(named.name.value)' has no \(key.name)", at: named.name.location, hints: ["accepted: " + key.accepted.description])
+        if isComplete { findings.error("trial '\(named.name.value)' has no \(key.name)", at: named.name.location, hints: ["accepted: " + key.accepted.description]) }
       }
     }
     checkTogether(resolved)
@@ -117,7 +120,7 @@ struct Resolver {
       let culprit = (resolved.layer["patches.size"] ?? -1) >= (resolved.layer["model.depth"] ?? -1) ? "patches.size" : "model.depth"
       let prefix = if case .commandLine = resolved.origins[culprit] { "--set \(culprit): " } else { "" }
       findings.error(
-        "\(prefix)patches of \(size) pixels cannot be halved \(depth - 1) times, as model.depth \(depth) needs", at: resolved.origins[culprit]!,
+        "\(prefix)patches of \(size) pixels cannot be halved \(depth == 2 ? "once" : "\(depth - 1) times"), as model.depth \(depth) needs", at: resolved.origins[culprit]!,
         hints: ["accepted: a patches.size divisible by \(1 << (depth - 1))"])
     }
   }
@@ -138,9 +141,9 @@ struct Resolver {
         at: odd.value.location)
     }
     let product = (zip.isEmpty ? 1 : counts.min()!, grid.values.map(\.values.count))
-    let total = product.1.reduce(Double(product.0)) { $0 * Double($1) } * Double(namedTrials().count)
-    if total > 10_000, let place = grid.values.first ?? zip.values.first {
-      findings.error("the sweep makes \(canonicalText(total)) trials: more than 10000", at: place.location)
+    let total = (product.1.reduce(Double(product.0)) { $0 * Double($1) } + Double(document.include?.count ?? 0)) * Double(namedTrials().count)
+    if total > 10_000 {
+      findings.error("the spec makes \(canonicalText(total)) trials: more than 10000", at: (grid.values.first ?? zip.values.first)?.location ?? document.location)
       return points
     }
     if !zip.isEmpty {

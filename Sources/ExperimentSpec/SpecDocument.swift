@@ -19,6 +19,8 @@ struct Located<Value: Sendable>: Sendable {
 /// One file of a spec, every value checked for itself; nothing resolved yet.
 struct SpecDocument: Sendable {
   var location: SourceLocation
+  /// False where the file holds something else, which has been said.
+  var isMapping = true
   var name: Located<String>?
   var title: String?
   var extends: Located<String>?
@@ -73,6 +75,7 @@ struct SpecReader {
     var document = SpecDocument(location: root.location)
     guard let mapping = root.mapping else {
       findings.error("an experiment is a mapping of keys to values, and cannot be \(root.described)", at: root.location)
+      document.isMapping = false
       return document
     }
     let leaves = Vocabulary.spec.leaves(of: mapping, findings)

@@ -9,15 +9,16 @@ extension Experiment {
     let findings = Findings()
     let reader = SpecReader(findings: findings)
     let own = try document(SourceFile(path: path), reader)
+    guard own.isMapping else { throw UserError(findings.errors, exitCode: .badCommandOrSpec) }
     if own.name == nil, !findings.errors.contains(where: { $0.message.hasPrefix("name cannot") }) {
       findings.error("missing key 'name'", at: own.location, hints: ["the name is the results folder's: results/<name>"])
     }
-    let whole = withBases(own, path: path, reader)
+    let (whole, complete) = withBases(own, path: path, reader)
     var set: Settings = [:]
     for (key, value) in overrides { if let setting = reader.override(key, value) { set[key] = setting } }
 
     let title = whole.title ?? whole.name?.value ?? ""
-    let resolver = Resolver(document: whole, overrides: set, findings: findings)
+    let resolver = Resolver(document: whole, isComplete: complete, overrides: set, findings: findings)
     let (trials, notes) = resolver.trials()
     let report = resolver.report(trials)
     try findings.throwIfAny()
@@ -33,35 +34,43 @@ extension Experiment {
   }
 
   /// Lays a document over its chain of bases. What is wrong with a base is found, and the rest goes on without it.
-  private static func withBases(_ own: SpecDocument, path: String, _ reader: SpecReader) -> SpecDocument {
+  private static func withBases(_ own: SpecDocument, path: String, _ reader: SpecReader) -> (document: SpecDocument, complete: Bool) {
     var chain = [own], paths = [normalizedPath(path)]
     while let extends = chain.last?.extends {
-      let base = joinedPath(folder: folder(of: paths.last!), extends.value)
-      if paths.contains(base) {
-        reader.findings.error("'extends' goes in a circle: \((paths + [base]).joined(separator: " → "))", at: extends.location)
-        break
+      let next = joinedPath(folder: folder(of: paths.last!), extends.value)
+      if paths.contains(next) {
+        reader.findings.error("'extends' goes in a circle: \((paths + [next]).joined(separator: " → "))", at: extends.location)
+      } else if paths.count > 32 {
+        // Through a link to a folder a circle has ever new names.
+        reader.findings.error("'extends' goes through more than 32 files", at: extends.location)
+      } else if let document = base(next, extends, reader), document.isMapping {
+        chain.append(document)
+        paths.append(next)
+        continue
       }
-      do throws(UserError) {
-        let file = try SourceFile(path: base)
-        do throws(UserError) {
-          chain.append(try document(file, reader))
-          paths.append(base)
-        } catch {
-          for fault in error.diagnostics { reader.findings.add(fault) }
-          break
-        }
-      } catch {
-        for fault in error.diagnostics {
-          if fault.location == nil {
-            reader.findings.error("cannot read the base: \(fault.message)", at: extends.location, hints: ["'extends' is relative to the file it stands in"])
-          } else {
-            reader.findings.add(fault)
-          }
-        }
-        break
-      }
+      return (laidOver(chain), false)
     }
-    return chain.dropLast().reversed().reduce(chain.last!) { base, document in document.over(base) }
+    return (laidOver(chain), true)
+  }
+
+  private static func laidOver(_ chain: [SpecDocument]) -> SpecDocument {
+    chain.dropLast().reversed().reduce(chain.last!) { base, document in document.over(base) }
+  }
+
+  private static func base(_ path: String, _ extends: Located<String>, _ reader: SpecReader) -> SpecDocument? {
+    do throws(UserError) {
+      return try document(SourceFile(path: path), reader)
+    } catch {
+      for fault in error.diagnostics {
+        if fault.location != nil {
+          reader.findings.add(fault)
+        } else {
+          reader.findings.error(
+            "cannot read the base: \(fault.message)", at: extends.location, hints: ["'extends' is relative to the file it stands in"])
+        }
+      }
+      return nil
+    }
   }
 }
 

@@ -64,17 +64,20 @@ struct Vocabulary: Sendable {
   }
 
   private func unknown(_ key: String, under prefix: String, at location: SourceLocation, _ findings: Findings) {
+    if findings.isFull { return }
     let known = Array(keys) + groups + aliases.keys.sorted()
     var hints: [String] = []
     if let nearest = nearestName(to: key, in: known) { hints.append("did you mean '\(nearest)'?") }
-    hints.append(accepted(under: prefix))
+    // `train.fine_tune.epoch` at the top stands in the group it names.
+    let group = groups.filter { key.hasPrefix($0 + ".") }.max { $0.count < $1.count }
+    hints.append(accepted(under: group.map { $0 + "." } ?? prefix))
     findings.error("unknown key '\(key)'", at: location, hints: hints)
   }
 
   /// The keys and groups directly under a prefix.
   private func accepted(under prefix: String) -> String {
     var names: OrderedSet<String> = []
-    for key in keys where key.hasPrefix(prefix) {
+    for key in Array(keys) + aliases.keys.sorted() where key.hasPrefix(prefix) {
       let rest = key.dropFirst(prefix.count).split(separator: ".")
       names.append(prefix + rest[0] + (rest.count > 1 ? ".…" : ""))
     }

@@ -36,7 +36,6 @@ struct YAMLReader: ~Copyable {
     input = .allocate(capacity: file.bytes.count)
     _ = input.initialize(from: file.bytes)
     precondition(yaml_parser_initialize(parser) == 1, "libyaml: out of memory")
-    yaml_parser_set_encoding(parser, YAML_UTF8_ENCODING)
     yaml_parser_set_input_string(parser, input.baseAddress, input.count)
   }
 

@@ -1,0 +1,199 @@
+import Diagnostics
+import Foundation
+import Testing
+
+@testable import ExperimentSpec
+
+/// A folder of specs, written for one test and removed after it.
+struct SpecFolder: ~Copyable {
+  let url = FileManager.default.temporaryDirectory.appending(path: "spec-\(UUID().uuidString)")
+
+  init(_ files: [String: String]) throws {
+    for (name, text) in files {
+      let file = url.appending(path: name)
+      try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+      try text.write(to: file, atomically: true, encoding: .utf8)
+    }
+  }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func load(_ name: String = "a.yaml", set overrides: [(key: String, value: String)] = []) throws -> Experiment {
+    try Experiment.load(path: url.appending(path: name).path, overrides: overrides)
+  }
+}
+
+@Suite struct ResolutionTests {
+  private func load(_ text: String, set overrides: [(key: String, value: String)] = []) throws -> Experiment {
+    try SpecFolder(["a.yaml": text]).load(set: overrides)
+  }
+  private func names(_ experiment: Experiment) -> [String] { experiment.trials.map { "\($0.name) \($0.settings.seed)" } }
+
+  // MARK: Defaults
+
+  @Test func defaultsAreThePapers() throws {
+    let unet = TrialSettings.defaults(for: .unet), plusPlus = TrialSettings.defaults(for: .unetPlusPlus), plus = TrialSettings.defaults(for: .unetPlus)
+    #expect([unet, plusPlus, plus].map(\.model.normalization) == [.none, .none, .batch])
+    #expect([unet, plusPlus, plus].map(\.model.dropout) == [0.5, 0.5, 0])
+    #expect(plus.model.architecture == .unetPlus && plus.model.baseFilters == 16 && plus.model.depth == 5 && plus.model.upsampling == .transposed)
+    #expect(plus.train == TrainSettings(epochs: 20, batch: 16, learningRate: 5e-4, bceWeight: 1, diceSmooth: 1, fineTune: .init(epochs: 0, learningRate: 1e-4), precision: .f32))
+    #expect(try load("name: a\nmodel.architecture: unet+").trials.map(\.settings) == [plus])
+  }
+
+  @Test func everyKeyReachesASettingOfItsOwn() throws {
+    var seen: Set<String> = []
+    for key in KeyTable.keys {
+      #expect(seen.insert(key.name).inserted)
+      let settings = TrialSettings.defaults(for: .unetPlus)
+      var changed = settings
+      key.write(&changed, other(than: key.value(in: settings), for: key))
+      let differing = zip(KeyTable.values(of: settings), KeyTable.values(of: changed)).filter { $0.text != $1.text }.map(\.0.key)
+      #expect(differing == [key.name])
+      #expect(settings != changed)
+      #expect(key.accepted.value(of: Scalar(key.value(in: settings).text)) == key.value(in: settings) || key.name == "data.root")
+      #expect(!key.summary.isEmpty)
+    }
+    // A setting without a key could not be given, and would have no default: count the leaves of the encoded settings.
+    func leaves(_ value: Any) -> Int { (value as? [String: Any])?.values.reduce(0) { $0 + leaves($1) } ?? 1 }
+    let encoded = try JSONSerialization.jsonObject(with: JSONEncoder().encode(TrialSettings.defaults(for: .unet)))
+    #expect(leaves(encoded) == KeyTable.keys.count)
+  }
+
+  private func other(than value: KeyValue, for key: Key) -> KeyValue {
+    switch (value, key.accepted) {
+    case (.integer(let value), .oneOf(let choices)): .integer(choices.first { $0 != value }!)
+    case (.integer(let value), _): .integer(value + 1)
+    case (.number(let value), _): .number(value / 2 + 0.01)
+    case (.text(let value), .choice(let choices)): .text(choices.first { $0 != value }!)
+    case (.text(let value), _): .text(value + "x")
+    }
+  }
+
+  @Test func keysThePaperIsSilentAbout() {
+    let silent = Set(KeyTable.keys.filter { !$0.statedInPaper }.map(\.name))
+    #expect(silent.isSuperset(of: ["preprocess.clahe_clip", "preprocess.tv_weight", "augment.copies", "patches.crops_per_image", "evaluate.minimum_object",
+      "evaluate.maximum_hole", "evaluate.connectivity", "train.batch", "train.dice_smooth", "model.dropout"]))
+    #expect(silent.isDisjoint(with: ["model.base_filters", "patches.split", "patches.foreground_ratio", "train.epochs", "train.learning_rate", "evaluate.threshold"]))
+  }
+
+  // MARK: Keys and layers
+
+  @Test(arguments: [
+    "model: {architecture: unet, depth: 4}\ntrain: {fine_tune: {epochs: 3}}", "model.architecture: unet\nmodel.depth: 4\ntrain.fine_tune.epochs: 3",
+    "model: {architecture: unet}\nmodel.depth: 4\ntrain.fine_tune: {epochs: 3}", "model: {architecture: unet, depth: 4}\ntrain: {fine_tune.epochs: 3}\naugment:\n",
+    "trials: [{name: a, model: {architecture: unet, depth: 4}, train.fine_tune.epochs: 3}]",
+    "model: &m {architecture: unet, depth: 3}\ntrials: [{name: a, <<: {model: *m}, model.depth: 4, train.fine_tune.epochs: 3}]",
+  ]) func nestedAndDottedKeysAreTheSame(_ text: String) throws {
+    let settings = try #require(try load("name: a\n" + text).trials.first?.settings)
+    #expect(settings.model.depth == 4 && settings.train.fineTune.epochs == 3)
+  }
+
+  @Test func laterLayersWinAndOriginsSaySo() throws {
+    let folder = try SpecFolder([
+      "a.yaml": "name: a\nextends: base/b.yaml\nmodel.depth: 4\ntrials:\n  - {name: t, model.l2: 1e-3}\n  - {name: u}\nsweep.grid: {train.batch: [2]}\n",
+      "base/b.yaml": "name: b\nextends: ../c.yaml\ntitle: B\nmodel: {architecture: unet+, depth: 3, l2: 1}\ntrain.batch: 4\n",
+      "c.yaml": "model: {architecture: unet, base_filters: 4}\ntrials: [{name: never}]\nremark: C\n",
+    ])
+    let experiment = try folder.load(set: [("train.epochs", "1"), ("train.epochs", "2")])
+    #expect(experiment.name == "a" && experiment.title == "B" && experiment.report.remark == "C")
+    #expect(experiment.trials.map(\.name) == ["t train.batch=2", "u train.batch=2"])
+    let trial = experiment.trials[0]
+    #expect(trial.settings.model.architecture == .unetPlus && trial.settings.model.baseFilters == 4 && trial.settings.model.depth == 4)
+    #expect(trial.settings.model.l2 == 1e-3 && experiment.trials[1].settings.model.l2 == 1)
+    #expect(trial.settings.train.batch == 2 && trial.settings.train.epochs == 2)
+    func place(_ key: String) -> String {
+      switch trial.origins[key] {
+      case .file(let location): relativePath(location.file, from: experiment.path) + ":\(location.line):\(location.column)"
+      case .commandLine: "set"
+      case .defaulted(let because): because ?? "default"
+      case nil: "none"
+      }
+    }
+    #expect(place("model.depth") == "a.yaml:3:14")
+    #expect(place("model.l2") == "a.yaml:5:25")
+    #expect(place("train.batch") == "a.yaml:7:28")
+    #expect(place("model.architecture") == "base/b.yaml:4:23")
+    #expect(place("model.base_filters") == "c.yaml:1:43")
+    #expect(place("train.epochs") == "set")
+    #expect(place("patches.size") == "default")
+    #expect(place("model.normalization") == "the paper's: batch for unet+ alone")
+    #expect(trial.origins.count == KeyTable.keys.count)
+  }
+
+  // MARK: The sweep
+
+  @Test func gridGoesThroughAllAndSeedsShareTheName() throws {
+    let experiment = try load("name: a\nmodel.architecture: unet\ntrials: [{name: A}, {name: B}]\nsweep: {grid: {model: {l2: [0, 1e-4]}, seed: [1, 2]}, expect: 8}")
+    #expect(names(experiment) == ["A model.l2=0 1", "A model.l2=0 2", "A model.l2=1e-4 1", "A model.l2=1e-4 2", "B model.l2=0 1", "B model.l2=0 2", "B model.l2=1e-4 1", "B model.l2=1e-4 2"])
+    #expect(try names(load("name: a\nmodel.architecture: unet\nsweep.grid.seed: [3, 1]")) == ["a 3", "a 1"])
+  }
+
+  @Test func zipIncludeExclude() throws {
+    let experiment = try load("""
+      name: a
+      model.architecture: unet
+      sweep:
+        zip: {model.base_filters: [4, 8], train.batch: [32, 16]}
+        grid: {model.depth: [3, 4, 5]}
+        include: [{model.base_filters: 2}]
+        exclude: [{model.base_filters: 4, model.depth: 4}, {trial: b}, {trial: a, model.depth: 3}]
+        expect: 4
+      """)
+    #expect(experiment.trials.map { "\($0.settings.model.baseFilters) \($0.settings.train.batch) \($0.settings.model.depth)" } == ["4 32 5", "8 16 4", "8 16 5", "2 16 5"])
+    #expect(experiment.trials[0].name == "a model.base_filters=4 train.batch=32 model.depth=5")
+  }
+
+  @Test func pointsThatCoincideAreOneTrial() throws {
+    let text = """
+      name: a
+      trials: [{name: U-Net, model.architecture: unet}, {name: U-Net+, model.architecture: unet+}]
+      sweep: {grid: {model.upsampling: [transposed, nearest], seed: [1, 2]}, expect: 6}
+      """
+    let experiment = try load(text)
+    #expect(names(experiment) == ["U-Net 1", "U-Net 2", "U-Net+ model.upsampling=transposed 1", "U-Net+ model.upsampling=transposed 2",
+      "U-Net+ model.upsampling=nearest 1", "U-Net+ model.upsampling=nearest 2"])
+    #expect(experiment.notes.map(\.message) == ["4 points of the sweep are 2 trials for 'U-Net' (model.upsampling has no effect with model.architecture unet)"])
+  }
+
+  @Test func settingsWithoutEffectAreNotedAndPutBack() throws {
+    let experiment = try load("""
+      name: a
+      model: {architecture: unet++, upsampling: nearest}
+      augment: {copies: 0, flip: 1}
+      """, set: [("train.fine_tune.learning_rate", "0.5")])
+    #expect(experiment.notes.map { "\($0.severity.rawValue) \($0.location?.line ?? 0) \($0.message)" } == [
+      "note 2 model.upsampling has no effect with model.architecture unet++", "note 3 augment.flip has no effect with augment.copies 0",
+      "note 0 --set train.fine_tune.learning_rate has no effect with train.fine_tune.epochs 0",
+    ])
+    var expected = TrialSettings.defaults(for: .unetPlusPlus)
+    expected.augment.copies = 0
+    #expect(experiment.trials[0].settings == expected)
+    #expect(experiment.trials[0].origins["augment.flip"] == .defaulted(because: "without effect with augment.copies 0"))
+    // In effect for one of the trials that it reaches: nothing to note. In a base: written for other specs too.
+    #expect(try load("name: a\nmodel.upsampling: nearest\ntrials: [{name: A, model.architecture: unet}, {name: B, model.architecture: unet+}]").notes.isEmpty)
+    #expect(try SpecFolder(["a.yaml": "name: a\nextends: b.yaml", "b.yaml": "model: {architecture: unet, upsampling: nearest}"]).load().notes.isEmpty)
+  }
+
+  @Test func setTakesThePlaceOfASweep() throws {
+    let text = "name: a\nmodel.architecture: unet\nsweep: {grid: {seed: [1, 2, 3], model.depth: [3, 4]}, expect: 6}"
+    let experiment = try load(text, set: [("seed", "7"), ("model.l2", "0.5")])
+    #expect(names(experiment) == ["a model.depth=3 7", "a model.depth=4 7"])
+    #expect(experiment.trials.allSatisfy { $0.settings.model.l2 == 0.5 })
+    #expect(experiment.notes.map(\.message) == ["--set seed takes the place of this sweep"])
+  }
+
+  // MARK: The report
+
+  @Test func reportOfTable1() throws {
+    let experiment = try Experiment.load(path: ShippedTests.root.appending(path: "experiments/table1.yaml").path)
+    #expect(experiment.report.rows == ["average_iou", "average_precision", "parameters", "ms_per_patch"])
+    #expect(experiment.report.published[0] == .init(
+      trial: "U-Net", values: ["average_iou": 0.533, "average_iou_sd": 0.173, "average_precision": 0.6, "parameters": 1_941_000, "gpu_ms_per_patch": 14.9],
+      tolerance: ["average_iou": 0.03, "average_precision": 0.03, "parameters": 500], source: "Table 1"))
+    #expect(experiment.report.published.map(\.trial) == ["U-Net", "U-Net++", "U-Net+ (T.C.)", "U-Net+ (U.S.)"])
+    #expect(experiment.report.claims.contains(.init(
+      claim: "U-Net+ (T.C.) segments better than U-Net", metric: "average_iou", greater: ["U-Net+ (T.C.)", "U-Net"], test: "paired_bootstrap")))
+    #expect(experiment.report.claims.filter { $0.metric == "parameters" }.allSatisfy { $0.test == "exact" })
+    #expect(experiment.trials.filter { $0.settings.model.l2 == 1e-4 && $0.settings.train.fineTune.epochs == 5 }.map(\.name) == ["U-Net++", "U-Net++", "U-Net++"])
+  }
+}
