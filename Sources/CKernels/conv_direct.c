@@ -125,12 +125,13 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
   int wide = x->out_phases == 2;
   ck_tile t = {.channel = g->channel, .row = g->row, .in_channels = g->in_channels};
   float *to[CK_MAX_CHANNELS];
+  int accumulate[CK_MAX_CHANNELS];
   int stored = 0;
   for (int o = 0; o < k->channels; o++) {
     int channel = first_channel + o, slab = 0;
     int inside = channel < g->out_channels;
     to[o] = inside ? ck_channel(a->out, channel, n, (int64_t)g->out_height * g->out_width, &slab) : NULL;
-    t.accumulate[o] = inside && a->accumulate && a->accumulate[slab];
+    accumulate[o] = inside && a->accumulate && a->accumulate[slab];
     t.bias[o] = inside && a->bias ? a->bias[channel] : 0;
     stored |= to[o] != NULL;
   }
@@ -151,32 +152,36 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
   for (int r = 0; r < rows; r += k->rows)
     for (int v = 0; v < g->vectors; v++)
       for (int p = 0; p < y->out_phases; p++) {
+        t.in = scratch + r * g->row + v * k->lanes;
+        for (int q = 0; wide && q < 2; q++) {
+          t.taps = offsets[p][q];
+          t.tap_count = ck_taps_count(&g->taps, p, q);
+          t.weights = weights[p][q];
+          t.to_row = k->lanes, t.rows = k->rows, t.columns = k->lanes, t.relu = 0;
+          for (int o = 0; o < k->channels; o++) {
+            t.to[o] = buffer + q * area + o * k->rows * k->lanes;
+            t.accumulate[o] = 0;
+          }
+          k->tile(&t);
+        }
         // Rows of this phase within the strip and the output: row p of a last, odd pair may be missing.
         int row = y->out_phases * (first_row + r) + p, column = x->out_phases * v * k->lanes;
-        int height = ck_min(ck_min(k->rows, rows - r), ck_divide_up(g->out_height - row, y->out_phases));
-        ck_tile out = t;
-        out.in = scratch + r * g->row + v * k->lanes;
-        out.to_row = (ptrdiff_t)y->out_phases * g->out_width;
-        out.rows = height;
-        out.columns = g->out_width - column;
-        out.relu = a->relu;
-        for (int o = 0; o < k->channels; o++)
-          out.to[o] = to[o] ? to[o] + (ptrdiff_t)row * g->out_width + column : NULL;
-        for (int q = 0; q < x->out_phases; q++) {
-          ck_tile each = out;
-          each.taps = offsets[p][q];
-          each.tap_count = ck_taps_count(&g->taps, p, q);
-          each.weights = weights[p][q];
-          if (wide) {
-            each.to_row = k->lanes, each.rows = k->rows, each.columns = k->lanes, each.relu = 0;
-            for (int o = 0; o < k->channels; o++) {
-              each.to[o] = buffer + q * area + o * k->rows * k->lanes;
-              each.accumulate[o] = 0;
-            }
-          }
-          k->tile(&each);
+        t.to_row = (ptrdiff_t)y->out_phases * g->out_width;
+        t.rows = ck_min(ck_min(k->rows, rows - r), ck_divide_up(g->out_height - row, y->out_phases));
+        t.columns = g->out_width - column;
+        t.relu = a->relu;
+        for (int o = 0; o < k->channels; o++) {
+          t.to[o] = to[o] ? to[o] + (ptrdiff_t)row * g->out_width + column : NULL;
+          t.accumulate[o] = accumulate[o];
         }
-        if (wide) k->interleave(&out, buffer);
+        if (wide) {
+          k->interleave(&t, buffer);
+          continue;
+        }
+        t.taps = offsets[p][0];
+        t.tap_count = ck_taps_count(&g->taps, p, 0);
+        t.weights = weights[p][0];
+        k->tile(&t);
       }
 }
 
