@@ -141,8 +141,17 @@ struct SpecReader {
         findings.error("this trial has no name", at: item.location, hints: ["add: name: …"])
         return nil
       }
-      return text(name.node, "name").map { .init(name: Located(value: $0, location: name.node.location), settings: settings) }
+      return trialName(name.node).map { .init(name: Located(value: $0, location: name.node.location), settings: settings) }
     }
+  }
+
+  /// A trial's name stands on one line of tables, logs and figures.
+  private func trialName(_ node: Node) -> String? {
+    guard let name = text(node, "name") else { return nil }
+    if name.utf8.count > 200 || name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control || $0.properties.isPatternWhitespace && $0 != " " }) {
+      findings.error("name cannot be \(node.described)", at: node.location, hints: ["accepted: one line, at most 200 bytes"])
+    }
+    return name
   }
 
   private func axis(_ name: String, _ leaf: Vocabulary.Leaf, into axes: inout OrderedDictionary<String, SpecDocument.Axis>) {
