@@ -19,7 +19,7 @@ extension DatasetRegistry {
     ]
     if let (origin, path) = named.first(where: { !$0.1.isEmpty }) {
       switch Disk.kind(path) {
-      case .folder: return path
+      case .folder: return path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
       case .file: throw UserError.missing(path, "not a folder (named by \(origin))", hints: hints(settings.source))
       case .nothing: throw UserError.missing(path, "no such data folder (named by \(origin))", hints: hints(settings.source))
       }

@@ -1,3 +1,4 @@
+import Diagnostics
 import ExperimentSpec
 import Imaging
 import Synchronization
@@ -94,8 +95,10 @@ extension PatchStore {
     let room = places.last!
     let storage = MappedMemory(byteCount: 3 * room * area), starts = places, done = Atomic(0)
     let cut = try parallelMap(count: items.count, threads: threads) { position in
-      let image = try dataset.image(items[position]).gray, mask = try dataset.truth(items[position]).mask
-      precondition(image.width == mask.width && image.height == mask.height, "\(items[position].id): truth of another size than its image")
+      let item = items[position], image = try dataset.image(item).gray, mask = try dataset.truth(item).mask
+      guard image.height == item.height, image.width == item.width else {
+        throw UserError.damaged(item.id, "image of \(image.width) × \(image.height) pixels; it had \(item.width) × \(item.height) when the data was indexed")
+      }
       var patches: [Patch] = []
       for copy in 0...preparation.copies {
         let version = preparation.version(copy, of: image, mask, position: position)
@@ -104,7 +107,7 @@ extension PatchStore {
         for (kind, origins) in [(Patch.Kind.grid, grid), (.crop, crops)] {
           for origin in origins {
             let slot = starts[position] + patches.count
-            precondition(slot < starts[position + 1], "\(items[position].id): more patches than its size allows")
+            precondition(slot < starts[position + 1], "\(item.id): more patches than its size allows")
             let pixels = storage.base.advanced(by: 2 * slot * area).assumingMemoryBound(to: UInt16.self)
             let truth = storage.base.advanced(by: (2 * room + slot) * area).assumingMemoryBound(to: UInt8.self)
             version.image.copyPatch(origin, size: size) { pixels[$0] = UInt16(min(max($1, 0), 1) * 65_535 + 0.5) }

@@ -51,6 +51,9 @@ public struct Verification: Sendable, Hashable, Codable {
     ]
     return zip(CodingKeys.allCases, values).map { ($0.rawValue, $1) }
   }
+
+  /// Whether these are the counts of the public set (PAPER.md, checked on the original archive).
+  public var isPublicSet: Bool { counts.map(\.value) == [670, 562, 546, 29_461, 1_752, 65, 53, 4_152, 174] }
 }
 
 extension DatasetRegistry {

@@ -1,3 +1,4 @@
+import CZlib
 import Diagnostics
 import Imaging
 import Testing
@@ -70,6 +71,39 @@ import Testing
     try fixture.folder.write(Array(kept >= 0 ? bytes.prefix(kept) : bytes.dropLast(-kept)), file)
     let found = fault { try fixture.open().inspect(threads: 2) }
     #expect(found.exit == .damagedData && found.diagnostic.message.hasPrefix("\(path): "), "\(found.diagnostic.message)")
+  }
+
+  /// A header that claims 100,000 × 100,000 pixels, checksum and all, in an image or in a mask.
+  @Test(arguments: ["stage1_train/a/images/a.png", "stage1_train/a/masks/1.png"])
+  func immenseClaim(_ file: String) throws {
+    let fixture = try KaggleFixture()
+    let path = "\(fixture.root)/\(file)"
+    var bytes = try Disk.bytes(of: path)
+    for at in [16, 20] { bytes.replaceSubrange(at..<(at + 4), with: [0, 1, 0x86, 0xA0]) }
+    let sum = UInt32(bytes[12..<29].withUnsafeBufferPointer { crc32(0, $0.baseAddress, 17) })
+    bytes.replaceSubrange(29..<33, with: (0..<4).map { UInt8(truncatingIfNeeded: sum >> (24 - 8 * UInt32($0))) })
+    try fixture.folder.write(bytes, file)
+    let found = fault { try fixture.open().inspect(threads: 2) }
+    #expect(found.exit == .damagedData && found.diagnostic.message.hasPrefix("\(path): "), "\(found.diagnostic.message)")
+  }
+
+  @Test func folderWithoutItsImage() throws {
+    let fixture = try KaggleFixture()
+    try fixture.addMask("d", "1", Mask(width: 3, height: 3) { _, _ in true })
+    let found = fault { try fixture.open().inspect(threads: 2) }
+    #expect(found.exit == .inputOrOutputFailed)
+    #expect(found.diagnostic.message == "\(fixture.root)/stage1_train/d/images/d.png: No such file or directory")
+  }
+
+  /// The data changed after it was indexed: an error, not a trap.
+  @Test func imageChangedSinceIndexed() throws {
+    let fixture = try KaggleFixture()
+    let dataset = try fixture.open()
+    let items = try dataset.index(threads: 1).training
+    try fixture.addImage("stage1_train", "a", PNG.encode(GrayImage(width: 30, height: 40, repeating: 0)))
+    let preparation = Preparation(preprocess: Sample.preprocess(), augment: nil, patches: Sample.patches(), seed: 1)
+    let found = fault { try PatchStore.prepare(items, of: dataset, preparation, threads: 2) }
+    #expect(found.exit == .damagedData && found.diagnostic.message.hasPrefix("a: image of 30 × 40 pixels; it had 40 × 30"))
   }
 
   @Test func changedByte() throws {

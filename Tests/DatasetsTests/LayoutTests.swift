@@ -77,6 +77,7 @@ import Testing
     func locate(_ option: String?, _ root: String, _ environment: [String: String]) throws -> String {
       try DatasetRegistry.locate(Sample.data(root: root), commandLineRoot: option, environment: environment)
     }
+    #expect(try locate(a.path + "/", "", [:]) == a.path)
     #expect(try locate(a.path, b.path, ["RUNNER_DATA": home.path]) == a.path)
     #expect(try locate(nil, b.path, ["RUNNER_DATA": home.path]) == b.path)
     #expect(try locate(nil, "", ["RUNNER_DATA": home.path, "HOME": a.path]) == home.path)
