@@ -77,3 +77,16 @@ public struct NetworkFacts: Sendable, Hashable {
       parameters: network.parameterCount, trainableParameters: network.trainableParameterCount, multiplyAdds: network.multiplyAdds)
   }
 }
+
+extension NetworkConfiguration {
+  /// Megabytes (10⁶ bytes) that the plan expects the engine to hold: arena, packed weights, weights and, in training, gradients and
+  /// optimiser; without the patches themselves.
+  public func plannedMegabytes(side: Int, batch: Int, training: Bool, threads: Int = 1) throws(ShapeError) -> Double {
+    let network = try network(height: side, width: side)
+    let memory = ParameterMemory(network, training: training), pool = ThreadPool(threads: threads)
+    defer { pool.shutDown() }
+    let images = training && !network.needsWholeBatch ? min(BatchSlices.slice, batch) : batch
+    let program = Program(network, images: images, training: training, parameters: memory, pool: pool)
+    return Double(program.plannedBytes + 4 * memory.values.count * (training ? 4 : 1)) / 1e6
+  }
+}
