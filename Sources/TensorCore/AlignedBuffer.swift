@@ -6,22 +6,39 @@
   import Darwin
 #endif
 
-/// Zeroed float32 memory on a 64-byte boundary (one cache line, one AVX-512 vector), freed with the object.
+/// Zeroed float32 memory on a 64-byte boundary (one cache line, one AVX-512 vector), given back with the object.
+///
+/// Large buffers are pages of their own: a page costs memory only once it is touched (so that planning a program is free),
+/// and the kernel is asked for huge pages, without which the planes of a 256 × 256 level miss the TLB all the time.
 public final class AlignedBuffer: @unchecked Sendable {
   public let pointer: UnsafeMutablePointer<Float>
   public let count: Int
+  private let mappedBytes: Int?
+  private static let pagesFrom = 1 << 20
 
   public init(count: Int) {
     self.count = count
     let bytes = (max(count, 16) * MemoryLayout<Float>.stride + 63) & ~63
-    var raw: UnsafeMutableRawPointer?
-    let failed = posix_memalign(&raw, 64, bytes)
-    precondition(failed == 0 && raw != nil, "no memory for \(bytes) bytes")
-    memset(raw!, 0, bytes)
-    pointer = raw!.bindMemory(to: Float.self, capacity: bytes / MemoryLayout<Float>.stride)
+    let raw: UnsafeMutableRawPointer
+    if bytes >= Self.pagesFrom {
+      let mapped = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
+      precondition(mapped != nil && mapped != MAP_FAILED, "no memory for \(bytes) bytes")
+      #if os(Linux)
+        madvise(mapped!, bytes, MADV_HUGEPAGE)
+      #endif
+      (raw, mappedBytes) = (mapped!, bytes)
+    } else {
+      var allocated: UnsafeMutableRawPointer?
+      precondition(posix_memalign(&allocated, 64, bytes) == 0 && allocated != nil, "no memory for \(bytes) bytes")
+      memset(allocated!, 0, bytes)
+      (raw, mappedBytes) = (allocated!, nil)
+    }
+    pointer = raw.bindMemory(to: Float.self, capacity: bytes / MemoryLayout<Float>.stride)
   }
 
-  deinit { free(pointer) }
+  deinit {
+    if let mappedBytes { munmap(pointer, mappedBytes) } else { free(pointer) }
+  }
 
   public var array: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
