@@ -49,7 +49,10 @@ final class LoopbackServer: @unchecked Sendable {
     Thread { [self] in
       while true {
         let connection = accept(socket, nil, nil)
-        if connection < 0 { return }
+        if connection < 0 {
+          close(socket)
+          return
+        }
         answer(connection)
         shutdown(connection, Int32(SHUT_RDWR))
         close(connection)
@@ -57,10 +60,8 @@ final class LoopbackServer: @unchecked Sendable {
     }.start()
   }
 
-  func stop() {
-    shutdown(socket, Int32(SHUT_RDWR))
-    close(socket)
-  }
+  /// Wakes the thread, which closes the socket: closed here, its number could belong to another test's server by the next `accept`.
+  func stop() { shutdown(socket, Int32(SHUT_RDWR)) }
 
   private func answer(_ connection: Int32) {
     var head: [UInt8] = [], buffer = [UInt8](repeating: 0, count: 4096)
