@@ -53,6 +53,14 @@ public enum DurableFile {
 
   public static func write(_ text: String, to path: String) throws { try write(Data(text.utf8), to: path) }
 
+  /// Makes a folder and those above it; one that is there already is fine.
+  /// - Throws: `UserError` (exit 5).
+  public static func makeFolder(_ path: String) throws {
+    do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+      throw UserError("\(path): cannot be made: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
+    }
+  }
+
   private static func failure(_ what: String, _ path: String) -> UserError {
     UserError("\(path): \(what): \(String(cString: strerror(errno)))", exitCode: .inputOrOutputFailed)
   }

@@ -1,5 +1,6 @@
 import CLibPNG
 import Diagnostics
+import Files
 
 /// Reading and writing PNG files through libpng.
 public enum PNG {
@@ -67,13 +68,13 @@ public enum PNG {
   }
 
   /// Writes a grey image whole or not at all: into a file beside it that is then renamed. Throws `UserError` (exit 5).
-  public static func write(_ image: GrayImage, to path: String) throws { try AtomicFile.write(encode(image), to: path) }
+  public static func write(_ image: GrayImage, to path: String) throws { try DurableFile.write(encode(image), to: path) }
   /// Writes a mask as 0 and 255.
-  public static func write(_ mask: Mask, to path: String) throws { try AtomicFile.write(encode(mask), to: path) }
+  public static func write(_ mask: Mask, to path: String) throws { try DurableFile.write(encode(mask), to: path) }
   /// Writes an 8-bit colour image.
-  public static func write(_ image: RGBImage, to path: String) throws { try AtomicFile.write(encode(image), to: path) }
+  public static func write(_ image: RGBImage, to path: String) throws { try DurableFile.write(encode(image), to: path) }
   /// Writes labels as 16-bit grey.
-  public static func write(_ labels: LabelImage, to path: String) throws { try AtomicFile.write(encode(labels), to: path) }
+  public static func write(_ labels: LabelImage, to path: String) throws { try DurableFile.write(encode(labels), to: path) }
 
   /// The same samples give the same bytes: compression is fixed and no time is stored.
   private static func encode(_ rows: [UInt8], _ width: Int, _ height: Int, channels: Int, bitDepth: Int) throws -> [UInt8] {

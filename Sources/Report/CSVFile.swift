@@ -123,20 +123,3 @@ enum CSVFile {
     return needs ? "\"" + field.replacingOccurrences(of: "\"", with: "\"\"") + "\"" : field
   }
 }
-
-/// Writes a file whole or not at all: beside its place first, then moved over it.
-enum AtomicFile {
-  static func write(_ data: Data, to url: URL) throws {
-    let beside = url.deletingLastPathComponent().appendingPathComponent(".\(url.lastPathComponent).\(ProcessInfo.processInfo.processIdentifier).tmp")
-    do {
-      try FileManager.default.createDirectory(at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
-      try data.write(to: beside)
-      guard rename(beside.path, url.path) == 0 else { throw CocoaError(.fileWriteUnknown) }
-    } catch {
-      try? FileManager.default.removeItem(at: beside)
-      throw UserError("\(url.path): cannot be written", exitCode: .inputOrOutputFailed)
-    }
-  }
-
-  static func write(_ text: String, to url: URL) throws { try write(Data(text.utf8), to: url) }
-}

@@ -1,5 +1,6 @@
 import Diagnostics
 import ExperimentSpec
+import Files
 import Foundation
 import Imaging
 import Subprocess
@@ -12,27 +13,28 @@ public enum Report {
   /// lines of `report.md` that carry `<!-- clock -->`. PNG copies of the SVG figures are made by `renderPictures(in:)`.
   /// - Throws: `UserError`: exit 2 for a metric, claim or test there is not, exit 5 where the folder cannot be written.
   public static func write(_ inputs: ReportInputs, to folder: URL) throws {
-    func file(_ name: String) -> URL { folder.appendingPathComponent(name) }
-    try AtomicFile.write(CSVFile.text(Tabulation.trials(inputs)), to: file(TrialRow.file))
-    try AtomicFile.write(CSVFile.text(Tabulation.images(inputs)), to: file(ImageRow.file))
-    try AtomicFile.write(CSVFile.text(Tabulation.losses(inputs)), to: file(LossRow.file))
-    try AtomicFile.write(CSVFile.text(Tabulation.timings(inputs)), to: file(TimingRow.file))
+    func file(_ name: String) -> String { folder.appendingPathComponent(name).path }
+    try DurableFile.makeFolder(file("figures"))
+    try DurableFile.write(CSVFile.text(Tabulation.trials(inputs)), to: file(TrialRow.file))
+    try DurableFile.write(CSVFile.text(Tabulation.images(inputs)), to: file(ImageRow.file))
+    try DurableFile.write(CSVFile.text(Tabulation.losses(inputs)), to: file(LossRow.file))
+    try DurableFile.write(CSVFile.text(Tabulation.timings(inputs)), to: file(TimingRow.file))
 
     // From here on the CSV files are the only source of numbers.
     let data = try ReportData.read(folder)
-    try AtomicFile.write(CSVFile.text(data.table(inputs.report)), to: file(TableRow.file))
+    try DurableFile.write(CSVFile.text(data.table(inputs.report)), to: file(TableRow.file))
     let claims = try data.claims(inputs.report, clock: false)
     if claims.isEmpty {
-      try? FileManager.default.removeItem(at: file(ClaimRow.file))
+      try? FileManager.default.removeItem(atPath: file(ClaimRow.file))
     } else {
-      try AtomicFile.write(CSVFile.text(claims), to: file(ClaimRow.file))
+      try DurableFile.write(CSVFile.text(claims), to: file(ClaimRow.file))
     }
-    let figures = try writeFigures(inputs, data, file("figures"))
-    try AtomicFile.write(try Provenance(inputs.provenance, data).json(), to: file("provenance.json"))
+    let figures = try writeFigures(inputs, data, folder.appendingPathComponent("figures"))
+    try DurableFile.write(try Provenance(inputs.provenance, data).json(), to: file("provenance.json"))
     let page = ReportPage(
       inputs: inputs, data: data, table: try CSVFile.read(in: folder), claims: claims.isEmpty ? [] : try CSVFile.read(in: folder),
       clockClaims: try data.claims(inputs.report, clock: true), figures: figures)
-    try AtomicFile.write(try page.text(), to: file("report.md"))
+    try DurableFile.write(try page.text(), to: file("report.md"))
   }
 
   /// The figures that stand in `folder` afterwards.
@@ -42,16 +44,16 @@ public enum Report {
       if (try? Data(contentsOf: curves)) != Data(svg.utf8) {
         // A picture of other curves must not stand beside these, should nothing be there to render them.
         try? FileManager.default.removeItem(at: curves.deletingPathExtension().appendingPathExtension("png"))
-        try AtomicFile.write(svg, to: curves)
+        try DurableFile.write(svg, to: curves.path)
       }
     } else {
       for kind in ["svg", "png"] { try? FileManager.default.removeItem(at: curves.deletingPathExtension().appendingPathExtension(kind)) }
     }
     if let picture = inputs.segmentation?.rendered() {
-      try AtomicFile.write(Data(try PNG.encode(picture)), to: folder.appendingPathComponent("segmentation.png"))
+      try PNG.write(picture, to: folder.appendingPathComponent("segmentation.png").path)
     }
     if let picture = inputs.preprocessing?.rendered() {
-      try AtomicFile.write(Data(try PNG.encode(picture)), to: folder.appendingPathComponent("preprocessing.png"))
+      try PNG.write(picture, to: folder.appendingPathComponent("preprocessing.png").path)
     }
     return Set((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
   }
