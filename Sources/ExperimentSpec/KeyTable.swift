@@ -19,7 +19,8 @@ public enum KeyTable {
 
     Key("data.source", \.data.source, default: .dsb2018, "The 2018 Data Science Bowl, a folder of images and masks, or synthetic nuclei."),
     Key("data.root", \.data.root, default: "", effect: [realData], "The data's folder; empty: --data, $RUNNER_DATA or the user's cache."),
-    Key("data.selection", \.data.selection, default: .greyDark, effect: [realData], "Which images: grey on a dark background (the paper's 546 and 53), all grey ones, or all."),
+    Key("data.selection", \.data.selection,
+      defaultBy: { $0.data.source == .folder ? (.all, "every image of a folder of one's own") : (.greyDark, "the paper's") }, effect: [realData], "Which images: grey on a dark background (the paper's 546 and 53), all grey ones, or all."),
     Key("data.test_fraction", \.data.testFraction, .fraction, default: 0.2, stated: false, effect: [.when("data.source", \.data.source, .folder)],
       "Share of a folder's images kept for the test, where it has no test folder."),
     Key("data.synthetic.train", \.data.syntheticTrain, .from(1, to: 100_000), default: 24, effect: [syntheticData], "Synthetic images for training."),

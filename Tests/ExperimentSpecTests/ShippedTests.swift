@@ -23,4 +23,16 @@ import Testing
     #expect(try String(contentsOf: file, encoding: .utf8) == current, "RECORD_GOLDENS=1 writes it anew")
     #expect(throws: Never.self) { try JSONSerialization.jsonObject(with: Data(current.utf8)) }
   }
+
+  @Test func keysInTheReadmeAreCurrent() throws {
+    let file = Self.root.appending(path: "README.md")
+    let text = try String(contentsOf: file, encoding: .utf8)
+    let (begin, end) = ("<!-- keys -->\n", "\n<!-- /keys -->")
+    let from = try #require(text.range(of: begin)), to = try #require(text.range(of: end))
+    let current = KeyTable.markdown()
+    if ProcessInfo.processInfo.environment["RECORD_GOLDENS"] == "1" {
+      try text.replacingCharacters(in: from.upperBound..<to.lowerBound, with: current).write(to: file, atomically: true, encoding: .utf8)
+    }
+    #expect(String(text[from.upperBound..<to.lowerBound]) == current, "RECORD_GOLDENS=1 writes it anew")
+  }
 }
