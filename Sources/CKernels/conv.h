@@ -1,7 +1,9 @@
-// A convolution path: one implementation of everything in "Convolutions". conv.c picks the path; see CKernels.h for
-// what each function does.
+// A convolution path: one implementation of "Convolutions". conv.c picks the path for each pass; see CKernels.h for what each
+// function does.
 #pragma once
 #include "CKernels.h"
+
+typedef enum { CK_CONV_FORWARD, CK_CONV_BACKWARD_DATA, CK_CONV_BACKWARD_WEIGHTS } ck_conv_pass;
 
 typedef struct {
   size_t (*forward_packed)(const ck_conv *);

@@ -1,0 +1,49 @@
+// Winograd's minimal filtering F(4×4, 3×3) (Lavin & Gray 2016) for 3 × 3 convolutions of stride 1 and padding 1: a quarter of
+// the multiplications of the plain sum.
+//
+// A tile is 4 × 4 outputs, made from 6 × 6 inputs d with the kernel g as Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A. Summed over the input
+// channels, each of the 36 positions is a matrix product of its own: M[p] = U[p] · V[p], U [Cout, Cin], V [Cin, tiles].
+// The tiles of several rows, and of several images where planes are small, are numbered through: tile t covers
+// columns 4t … 4t + 3 of its rows laid end to end. Vectors run along t, so that no step but the split of rows into
+// their columns modulo 4 moves values between lanes.
+#pragma once
+#include "conv.h"
+
+/// A pass over all tiles, from `in_channels` to `out_channels`, and how it is cut. It depends on the shape alone.
+typedef struct {
+  int height, width, in_channels, out_channels;
+  int across, rows;           ///< tiles a tile row, tile rows of all images
+  int task_rows;              ///< tile rows a task
+  int tiles;                  ///< tiles a task, rounded up to whole vectors
+  int groups, group_channels; ///< output channels are cut into this many tasks
+} ck_winograd;
+
+/// What a pass reads and writes. `gate`, where it has data, masks the input: x ⊙ [gate > 0].
+typedef struct {
+  const ck_slab *in, *out;
+  ck_slab gate;
+  const float *packed, *bias; ///< bias: NULL for none
+  const int *accumulate;      ///< of each slab of `out`; NULL: none
+  int relu;
+} ck_winograd_operands;
+
+/// Whether Winograd is the faster path for this pass on the instruction set in use (the table stands in winograd.c).
+int ck_winograd_suits(const ck_conv *c, ck_conv_pass pass);
+
+/// Winograd's passes; the functions for the weight gradient are NULL. See conv.h.
+extern const ck_conv_path ck_conv_winograd;
+
+enum {
+  CK_WINOGRAD_POSITIONS = 36,
+  CK_WINOGRAD_BLOCK = 16,     ///< output channels that M holds, and whose weights lie together: U [Cout/16, 36, Cin, 16]
+};
+
+// One task of a pass, for each instruction set (winograd.inc.h).
+typedef void ck_winograd_run(const ck_winograd *w, int task, ck_winograd_operands io, float *scratch);
+ck_winograd_run ck_winograd_baseline, ck_winograd_avx2, ck_winograd_avx512;
+
+// U from the kernel of output channel o and input channel c at kernel + o · out_step + c · in_step, turned by half a turn
+// where `flip`.
+typedef void ck_winograd_transform(const ck_winograd *w, const float *kernel, ptrdiff_t out_step, ptrdiff_t in_step, int flip,
+                                   float *packed);
+ck_winograd_transform ck_winograd_pack_baseline, ck_winograd_pack_avx2, ck_winograd_pack_avx512;

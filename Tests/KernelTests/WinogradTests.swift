@@ -1,0 +1,61 @@
+import CKernels
+import Testing
+
+/// Shapes that take the Winograd path (sides in fours and sixteens, eight channels or more).
+@Suite struct WinogradTests {
+  private static func shape(_ sides: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
+    Convolution(CK_CONV, kernel: 3, stride: 1, padding: 1, sides: sides, slabs: slabs, to: to, images: images)
+  }
+
+  static let shapes = [
+    shape((4, 16), [8], 8, 1),           // one row of tiles
+    shape((8, 48), [9, 8], 17, 3),       // a task's rows of tiles do not fill its vectors
+    shape((12, 16), [3, 5, 4], 9, 5),    // a task spans images, the last one is short
+    shape((16, 16), [20, 24], 70, 3),     // output channels are shared out among tasks
+    shape((4, 272), [16], 20, 2),        // a row of tiles longer than a task should be
+    shape((64, 64), [12], 24, 1),
+  ]
+
+  @Test(arguments: shapes, ck_isa.fast) func `agrees with the plain loops`(convolution: Convolution, isa: ck_isa) {
+    for (relu, accumulate) in [(true, false), (false, true)] {
+      var convolution = convolution
+      convolution.relu = relu
+      let expected = CK_ISA_REFERENCE.use { convolution.run(accumulate: accumulate) }
+      let found = isa.use { convolution.run(accumulate: accumulate) }
+      #expect(found.intact)
+      for (k, (a, b)) in zip(found.all, expected.all).enumerated() {
+        #expect(largestError(a, b) < 2e-5, "result \(k) of y, dx…, dkernel, dbias")
+      }
+    }
+  }
+
+  @Test(arguments: shapes, ck_isa.fast) func `the order of tasks does not change a bit`(convolution: Convolution, isa: ck_isa) {
+    isa.use { #expect(convolution.run(accumulate: true) == convolution.run(accumulate: true, reversed: true)) }
+  }
+
+  @Test(arguments: ck_isa.fast) func `an image's bits do not depend on the others`(isa: ck_isa) {
+    isa.use {
+      let one = WinogradTests.shape((16, 16), [40], 40, 1).run(), many = WinogradTests.shape((16, 16), [40], 40, 7).run()
+      #expect(one.y == Array(many.y.prefix(one.y.count)))
+      #expect(one.dx[0] == Array(many.dx[0].prefix(one.dx[0].count)))
+    }
+  }
+
+  @Test(arguments: ck_isa.fast) func `a slab without data is left alone`(isa: ck_isa) {
+    let convolution = WinogradTests.shape((16, 32), [6, 5, 4], 8, 2)
+    isa.use {
+      let whole = convolution.run(), without = convolution.run(withoutSlab: 1)
+      #expect(without.dx[0] == whole.dx[0] && without.dx[2] == whole.dx[2] && without.dx[1] != whole.dx[1])
+    }
+  }
+
+  /// The transforms multiply and cancel, so F(4×4) loses a digit (3e-6 here); more would show.
+  @Test(arguments: ck_isa.fast) func `loses little against sums in double`(isa: ck_isa) {
+    var convolution = WinogradTests.shape((16, 16), [256], 32, 1)
+    convolution.relu = false
+    let exact = CK_ISA_REFERENCE.use { convolution.run() }, found = isa.use { convolution.run() }
+    func error(_ a: [Float], _ b: [Float]) -> Double { relativeError(a.filter { !$0.isNaN }, b.filter { !$0.isNaN }) }
+    #expect(error(found.y, exact.y) < 1e-5)
+    #expect(error(found.dx[0], exact.dx[0]) < 1e-5)
+  }
+}
