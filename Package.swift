@@ -19,7 +19,6 @@ let package = Package(
   products: [.executable(name: "runner", targets: ["runner"])],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
-    .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
@@ -49,8 +48,7 @@ let package = Package(
     .target(name: "Metrics", dependencies: ["Imaging"], swiftSettings: fastSwift),
     .target(name: "Report", dependencies: ["Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
     .target(name: "Runner", dependencies: [
-      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Imaging", "Engine", "Architectures", "Metrics", "Report",
-      .product(name: "Logging", package: "swift-log"),
+      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "Imaging", "Engine", "Architectures", "Metrics", "Report",
     ]),
     .executableTarget(name: "runner", dependencies: ["Runner", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
@@ -66,6 +64,6 @@ let package = Package(
     tests("ScheduleTests", ["Schedule", "ExperimentGraph", "ExperimentSpec"]),
     tests("MetricsTests", ["Metrics", "Imaging"], fixtures: true),
     tests("ReportTests", ["Report", "ExperimentSpec", "Imaging", "Diagnostics"], fixtures: true),
-    tests("RunnerTests", ["Runner", "Report", "ExperimentSpec"]),
+    tests("RunnerTests", ["Runner", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
   ]
 )

@@ -1,1 +1,151 @@
-// room under construction
+import Diagnostics
+import ExperimentSpec
+import Foundation
+import Report
+import Schedule
+
+/// The commands: each prints what it has to say and returns the exit code, or throws a `UserError` that carries one.
+public enum Runner {
+  public static let version = "0.1.0"
+  /// How a command ends; for those who parse arguments and see this room alone.
+  public typealias Exit = ExitCode
+  public typealias PlanFormat = Plan.Format
+
+  /// Runs `command`, printing what it throws; the exit code in every case.
+  public static func exitCode(_ surroundings: Surroundings, of command: () async throws -> ExitCode) async -> ExitCode {
+    do {
+      return try await command()
+    } catch let error as UserError {
+      surroundings.console.printError(error.rendered(color: surroundings.console.usesColor))
+      return error.exitCode
+    } catch {
+      surroundings.console.printError(Diagnostic(.error, "\(error)").rendered(color: surroundings.console.usesColor))
+      return .inputOrOutputFailed
+    }
+  }
+
+  /// Every spec, or all that is wrong with any of them.
+  static func load(_ specs: [String], _ options: RunOptions) throws -> [Experiment] {
+    let overrides = try options.parsedOverrides()
+    var faults: [Diagnostic] = []
+    var exitCode = ExitCode.badCommandOrSpec
+    var experiments: [Experiment] = []
+    for spec in specs {
+      do {
+        experiments.append(try Experiment.load(path: spec, overrides: overrides))
+      } catch let error {
+        if faults.isEmpty { exitCode = error.exitCode }
+        faults += error.diagnostics
+      }
+    }
+    if !faults.isEmpty { throw UserError(faults, exitCode: exitCode) }
+    return experiments
+  }
+
+  static func show(_ notes: [Diagnostic], _ console: Console) {
+    for note in notes { console.printError(note.rendered(color: console.usesColor)) }
+  }
+
+  // MARK: run
+
+  /// Runs what is not yet done of each spec, then reports.
+  public static func run(specs: [String], _ options: RunOptions, _ surroundings: Surroundings) async throws -> ExitCode {
+    let console = surroundings.console
+    Interrupts.listen()
+    // All that can be found wrong is found before the first trial of the first spec.
+    var sessions: [(session: Session, options: RunOptions)] = []
+    for experiment in try load(specs, options) {
+      show(experiment.notes, console)
+      var own = options
+      if specs.count > 1, let out = options.out { own.out = "\(out)/\(experiment.name)" }
+      sessions.append((try Session(experiment, own, for: .run, surroundings), own))
+    }
+    var failed = false
+    for (session, options) in sessions {
+      let outcome = try await run(session, options, console)
+      if let signal = outcome.signal { return signal == SIGTERM ? .terminated : .interrupted }
+      failed = failed || !outcome.failures.isEmpty
+    }
+    return failed ? .someTrialsFailed : .done
+  }
+
+  private static func run(_ session: Session, _ options: RunOptions, _ console: Console) async throws -> LocalExecutor.Outcome {
+    let name = session.experiment.name
+    guard session.plan.hasWork else {
+      console.print("\(name): nothing to do, all \(session.experiment.trials.count) trials are done: \(session.folder.path)/report.md")
+      return LocalExecutor.Outcome()
+    }
+    let lock = try ResultsLock(session.folder)
+    defer { withExtendedLifetime(lock) {} }
+    let outcome = try LocalExecutor(session, options, console).run()
+    for (trial, reason) in outcome.failures { console.printError(Diagnostic(.error, "\(name), \(trial) failed: \(reason)").rendered(color: console.usesColor)) }
+    if outcome.signal != nil {
+      console.printError(
+        Diagnostic(.note, "\(name): stopped; the same command goes on where this one ended").rendered(color: console.usesColor))
+      return outcome
+    }
+    show(try await Reporting(session, lenient: false).write(isNewRun: true), console)
+    console.print("\(name): \(session.folder.path)/report.md")
+    return outcome
+  }
+
+  // MARK: plan, validate, report, explain, schema
+
+  /// The jobs, each run / resume / cached and why; writes nothing.
+  public static func plan(spec: String, _ options: RunOptions, format: PlanFormat, detailedExitCode: Bool, _ surroundings: Surroundings) throws -> ExitCode {
+    let experiment = try load([spec], options)[0]
+    if format == .text { show(experiment.notes, surroundings.console) }
+    let session = try Session(experiment, options, for: .plan, surroundings)
+    if let missing = session.missingData, format == .text {
+      show(missing.diagnostics.map { Diagnostic(.warning, $0.message, hints: $0.hints) }, surroundings.console)
+    }
+    surroundings.console.put(session.plan.rendered(as: format, notes: Expectation.lines(session)))
+    return detailedExitCode && session.plan.hasWork ? .workToDo : .done
+  }
+
+  /// Diagnostics only.
+  public static func validate(specs: [String], _ options: RunOptions, _ surroundings: Surroundings) throws -> ExitCode {
+    for experiment in try load(specs, options) {
+      show(experiment.notes, surroundings.console)
+      let count = experiment.trials.count
+      surroundings.console.print("\(experiment.path): valid, \(count) trial\(count == 1 ? "" : "s")")
+    }
+    return .done
+  }
+
+  /// The report again from the records of a spec's results, or of a results folder; with `check`, exit 3 where a published value is out of its tolerance.
+  public static func report(_ place: String, _ options: RunOptions, check: Bool, _ surroundings: Surroundings) async throws -> ExitCode {
+    var isFolder: ObjCBool = false
+    var (options, spec) = (options, place)
+    if FileManager.default.fileExists(atPath: place, isDirectory: &isFolder), isFolder.boolValue {
+      let folder = ResultsFolder(path: place.count > 1 && place.hasSuffix("/") ? String(place.dropLast()) : place)
+      guard FileManager.default.fileExists(atPath: folder.resolvedSpec) else {
+        throw UserError("\(place): no results folder: spec.resolved.yaml is not there", exitCode: .inputOrOutputFailed, hints: ["runner report SPEC finds the folder by the spec's name"])
+      }
+      (options.out, spec) = (folder.path, folder.resolvedSpec)
+    }
+    let session = try Session(try load([spec], options)[0], options, for: .report, surroundings)
+    guard !session.folder.allTrials().isEmpty else {
+      throw UserError("\(session.folder.path): no trial has been run yet", exitCode: .inputOrOutputFailed, hints: ["runner run \(place)"])
+    }
+    show(try await Reporting(session, lenient: true).write(isNewRun: false), surroundings.console)
+    surroundings.console.print("\(session.experiment.name): \(session.folder.path)/report.md")
+    guard check else { return .done }
+    let violations = try Report.check(session.folder.url, against: session.experiment.report)
+    for violation in violations { surroundings.console.printError(Diagnostic(.error, "\(violation)").rendered(color: surroundings.console.usesColor)) }
+    return violations.isEmpty ? .done : .outOfTolerance
+  }
+
+  /// Where a value comes from.
+  public static func explain(spec: String, key: String, _ options: RunOptions, _ surroundings: Surroundings) throws -> ExitCode {
+    surroundings.console.print(try load([spec], options)[0].explain(key))
+    return .done
+  }
+
+  /// The JSON Schema of the spec.
+  public static func schema(_ surroundings: Surroundings) -> ExitCode {
+    let schema = jsonSchema()
+    surroundings.console.put(schema.hasSuffix("\n") ? schema : schema + "\n")
+    return .done
+  }
+}

@@ -24,14 +24,16 @@ public struct Plan: Sendable {
   /// Steps to be done, in order.
   public var work: [Step] { steps.filter { $0.state != .cached } }
 
-  public init(_ graph: ExperimentGraph, given snapshot: Snapshot) {
+  /// - Parameter only: the trials wanted; nil for all.
+  public init(_ graph: ExperimentGraph, given snapshot: Snapshot, only: Set<Int>? = nil) {
     self.graph = graph
-    let toRun = Plan.jobsToRun(graph, snapshot)
+    let toRun = Plan.jobsToRun(graph, snapshot, only)
+    func leftOut(_ job: Job) -> Bool { only.map { $0.isDisjoint(with: job.trials) } ?? false }
     var steps: [Step] = []
     for job in graph.jobs {
       guard toRun.contains(job.id) else {
         let there = snapshot.finished.contains(job.fingerprint)
-        steps.append(Step(job: job, state: .cached, reason: there ? "its result is there" : "not needed: all that uses it is done"))
+        steps.append(Step(job: job, state: .cached, reason: there ? "its result is there" : "not needed: " + (leftOut(job) ? "left out by --only" : "all that uses it is done")))
         continue
       }
       if let checkpoint = snapshot.checkpoints[job.fingerprint] {
@@ -46,11 +48,12 @@ public struct Plan: Sendable {
   /// A job runs where its result is missing and something wanted needs it; what is wanted are scores, times and the report.
   /// A result that is there stays valid when its inputs are made again: its fingerprint covers theirs. The report alone is made
   /// again whenever a record is, because it also shows what no fingerprint covers: the times.
-  private static func jobsToRun(_ graph: ExperimentGraph, _ snapshot: Snapshot) -> Set<Job.ID> {
+  private static func jobsToRun(_ graph: ExperimentGraph, _ snapshot: Snapshot, _ only: Set<Int>?) -> Set<Job.ID> {
     var toRun: Set<Job.ID> = []
     var needed: Set<Job.ID> = []
     for job in graph.jobs.reversed() where job.kind != .report {
-      let wanted = job.kind == .evaluate || job.kind == .time || needed.contains(job.id)
+      let isAskedFor = only.map { !$0.isDisjoint(with: job.trials) } ?? true
+      let wanted = (isAskedFor && (job.kind == .evaluate || job.kind == .time)) || needed.contains(job.id)
       guard wanted, !snapshot.finished.contains(job.fingerprint) else { continue }
       toRun.insert(job.id)
       needed.formUnion(job.inputs)

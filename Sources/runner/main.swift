@@ -1,1 +1,34 @@
-print("runner")
+import ArgumentParser
+import Foundation
+import Runner
+
+// Argument parsing only: what the commands do stands in `Runner`.
+exit(await status())
+
+/// Parses the command line and runs what it asks for; the exit code.
+func status() async -> Int32 {
+  do {
+    var command = try RunnerCommand.parseAsRoot()
+    if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
+    return 0
+  } catch let code as ExitCode {
+    return code.rawValue
+  } catch {
+    let console = Console.standard()
+    let message = RunnerCommand.fullMessage(for: error)
+    // Help that was asked for is an answer. A wrong command line is exit 2, whatever the parser's own code for it.
+    guard RunnerCommand.exitCode(for: error) == .success else {
+      console.printError(message)
+      return 2
+    }
+    console.print(message)
+    return 0
+  }
+}
+
+/// Ends the process with the command's exit code, its diagnostics printed.
+func finish(_ command: (Surroundings) async throws -> Runner.Exit) async throws {
+  let environment = ProcessInfo.processInfo.environment
+  let surroundings = Surroundings(console: .standard(environment: environment), environment: environment)
+  throw ExitCode(await Runner.exitCode(surroundings) { try await command(surroundings) }.rawValue)
+}

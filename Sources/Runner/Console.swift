@@ -1,0 +1,53 @@
+import Foundation
+
+/// Where the program speaks: results and progress on standard output, diagnostics on standard error.
+public struct Console: Sendable {
+  /// Whether standard output is a terminal that obeys cursor movements.
+  public var isLive: Bool
+  /// Whether to colour: never where `NO_COLOR` is set, to anything but a terminal, or to a dumb one.
+  public var usesColor: Bool
+  /// Cells of a line.
+  public var columns: Int
+  private let output: @Sendable (String) -> Void
+  private let errors: @Sendable (String) -> Void
+
+  public init(
+    isLive: Bool = false, usesColor: Bool = false, columns: Int = 80, output: @escaping @Sendable (String) -> Void,
+    errors: @escaping @Sendable (String) -> Void
+  ) {
+    (self.isLive, self.usesColor, self.columns, self.output, self.errors) = (isLive, usesColor, columns, output, errors)
+  }
+
+  /// The process's own streams.
+  public static func standard(environment: [String: String] = ProcessInfo.processInfo.environment) -> Console {
+    let isDumb = environment["TERM"] == "dumb"
+    let isLive = isatty(STDOUT_FILENO) == 1 && !isDumb
+    let noColor = !(environment["NO_COLOR"] ?? "").isEmpty
+    return Console(
+      isLive: isLive, usesColor: isatty(STDERR_FILENO) == 1 && !noColor && !isDumb, columns: terminalColumns(),
+      output: { write($0, to: STDOUT_FILENO) }, errors: { write($0, to: STDERR_FILENO) })
+  }
+
+  /// Writes `text` as it is.
+  public func put(_ text: String) { output(text) }
+  /// Writes `text` and a line break.
+  public func print(_ text: String) { output(text + "\n") }
+  public func printError(_ text: String) { errors(text + "\n") }
+
+  /// A reader that went away (`| head`) is no reason to stop a training: failing writes are let go.
+  private static func write(_ text: String, to file: Int32) {
+    var bytes = Array(text.utf8)[...]
+    while !bytes.isEmpty {
+      let written = bytes.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
+      if written < 0, errno == EINTR { continue }
+      guard written > 0 else { return }
+      bytes = bytes.dropFirst(written)
+    }
+  }
+
+  private static func terminalColumns() -> Int {
+    var size = winsize()
+    guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+}

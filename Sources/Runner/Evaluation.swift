@@ -1,0 +1,113 @@
+import Datasets
+import Engine
+import ExperimentSpec
+import Imaging
+import Metrics
+import Report
+
+/// A trained network's masks of the test images, and their scores.
+struct Evaluation {
+  var scores: [ImageScore]
+  var masks: [(image: String, mask: Mask)]
+
+  /// Patches worked at once; what an image has beyond this goes in further rounds.
+  private static let batch = 8
+
+  /// Predicts every test patch, merges an image's patches by maximum, thresholds, fills holes, drops small objects, and scores the mask.
+  ///
+  /// - Parameters:
+  ///   - patches: the test set's grid.
+  ///   - progress: called with the number of images done.
+  /// - Throws: `UserError` where the truth of an image cannot be read; `CancellationError` where `shouldStop` says so.
+  init(
+    _ weights: NetworkWeights, _ settings: TrialSettings, _ data: OpenData, _ patches: PatchStore, threads: Int, progress: (Int) -> Void,
+    shouldStop: () -> Bool
+  ) throws {
+    let predictor = try Predictor(
+      network: settings.networkConfiguration, weights: weights, height: patches.size, width: patches.size, batch: Self.batch, threads: threads)
+    (scores, masks) = ([], [])
+    for (source, item) in data.index.test.enumerated() {
+      if shouldStop() { throw CancellationError() }
+      let range = patches.patchRange(source: source)
+      let probabilities = predictor.probabilities(patches.images(range), count: range.count)
+      let mask = settings.evaluate.mask(of: patches.merged(source: source, probabilities))
+      let truth = try data.dataset.truth(item)
+      masks.append((item.id, mask))
+      scores.append(ImageScore(image: item.id, mask: mask, truth: truth.mask, nuclei: truth.labels, connectivity: settings.evaluate.connectivity))
+      progress(source + 1)
+    }
+  }
+}
+
+extension EvaluateSettings {
+  /// Probabilities `[H, W]` → mask: above the threshold, small holes filled, small objects dropped.
+  func mask(of probabilities: GrayImage) -> Mask {
+    let threshold = Float(self.threshold)
+    return probabilities.map { $0 > threshold ? UInt8(1) : 0 }
+      .fillingHoles(upTo: maximumHole, connectivity: connectivity)
+      .droppingObjects(below: minimumObject, connectivity: connectivity)
+  }
+}
+
+extension ImageScore {
+  /// Scores `mask` against both readings of the truth: its connected regions (the paper's), and one object per annotated nucleus (the contest's).
+  init(image: String, mask: Mask, truth: Mask, nuclei: LabelImage, connectivity: Int) {
+    let prediction = mask.connectedRegions(connectivity: connectivity).labels
+    let regions = ImageMetrics.score(truth: truth.connectedRegions(connectivity: connectivity).labels, prediction: prediction)
+    let annotated = ImageMetrics.score(truth: nuclei, prediction: prediction)
+    self.init(
+      image: image, nuclei: regions.truthObjects, objects: regions.predictedObjects, averageIoU: regions.averageIoU, iouAt050: regions.iouAt050,
+      averagePrecision: regions.averagePrecision, contestScore: annotated.contestScore, annotatedNuclei: annotated.truthObjects,
+      annotatedAverageIoU: annotated.averageIoU, annotatedIoUAt050: annotated.iouAt050, annotatedAveragePrecision: annotated.averagePrecision,
+      contestScoreByRegions: regions.contestScore, empty: regions.isEmpty)
+  }
+}
+
+extension PatchStore {
+  /// Images `[range.count, size, size]` in [0, 1].
+  func images(_ range: Range<Int>) -> [Float] {
+    let area = size * size
+    return [Float](unsafeUninitializedCapacity: range.count * area) { buffer, count in
+      for (place, index) in range.enumerated() { copyImage(index, into: buffer.baseAddress! + place * area) }
+      count = range.count * area
+    }
+  }
+
+  /// All patches as a training takes them.
+  var samples: Samples {
+    var masks: [UInt8] = []
+    masks.reserveCapacity(count * size * size)
+    for index in patches.indices { masks += mask(index).pixels }
+    return Samples(side: size, images: images(0..<count), masks: masks)
+  }
+}
+
+/// Milliseconds a patch: passes over the whole test set, one patch at a time, after a pass to warm up (the paper's way, on a processor).
+struct PatchTiming {
+  /// Mean milliseconds a patch, of each pass.
+  var passes: [Double]
+
+  init(_ weights: NetworkWeights, _ settings: TrialSettings, _ patches: PatchStore, threads: Int, progress: (Int) -> Void, shouldStop: () -> Bool) throws {
+    let predictor = try Predictor(
+      network: settings.networkConfiguration, weights: weights, height: patches.size, width: patches.size, batch: 1, threads: threads)
+    let images = (0..<patches.count).map { patches.images($0..<($0 + 1)) }
+    let clock = ContinuousClock()
+    passes = []
+    for pass in 0...settings.evaluate.timingPasses {
+      let start = clock.now
+      for image in images {
+        if shouldStop() { throw CancellationError() }
+        _ = predictor.probabilities(image, count: 1)
+      }
+      let milliseconds = (clock.now - start).seconds * 1000 / Double(images.count)
+      if pass > 0 { passes.append(milliseconds) }
+      progress(pass)
+    }
+  }
+
+  var median: Double {
+    let sorted = passes.sorted(), middle = sorted.count / 2
+    return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+  }
+  var minimum: Double { passes.min()! }
+}

@@ -1,0 +1,22 @@
+import Foundation
+
+/// The first SIGINT or SIGTERM asks for a stop after the batch, with a checkpoint; a second one ends the process at once.
+enum Interrupts {
+  // Written by a signal handler, where locks and Swift's atomics are not to be had; a word-sized store is all it does.
+  nonisolated(unsafe) private static var received: sig_atomic_t = 0
+
+  static func listen() {
+    received = 0
+    let handler: @convention(c) (Int32) -> Void = { signal in
+      if Interrupts.received != 0 { _exit(128 + signal) }
+      Interrupts.received = sig_atomic_t(signal)
+    }
+    signal(SIGINT, handler)
+    signal(SIGTERM, handler)
+    // A pipe whose reader left must not kill a training of hours.
+    signal(SIGPIPE, SIG_IGN)
+  }
+
+  /// The signal that asked for a stop.
+  static var signalReceived: Int32? { received == 0 ? nil : Int32(received) }
+}

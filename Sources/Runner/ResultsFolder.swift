@@ -1,0 +1,116 @@
+import Diagnostics
+import Engine
+import ExperimentGraph
+import Files
+import Foundation
+import Imaging
+import Report
+
+/// The places of `results/<name>/`, and reading and writing what the runner keeps there.
+struct ResultsFolder: Sendable {
+  let path: String
+
+  /// Not committed: patches, the lock.
+  var cache: String { "\(path)/cache" }
+  var trials: String { "\(path)/trials" }
+  var resolvedSpec: String { "\(path)/spec.resolved.yaml" }
+  var provenance: String { "\(path)/provenance.json" }
+  var url: URL { URL(fileURLWithPath: path, isDirectory: true) }
+
+  func trial(_ fingerprint: Fingerprint) -> TrialFolder { TrialFolder(path: "\(trials)/\(fingerprint)") }
+  func patches(_ fingerprint: Fingerprint, _ part: String) -> String { "\(cache)/\(part)-\(fingerprint).patches" }
+
+  /// Every trial folder there is, by name.
+  func allTrials() -> [TrialFolder] {
+    let names = (try? FileManager.default.contentsOfDirectory(atPath: trials)) ?? []
+    return names.sorted().filter { !$0.hasPrefix(".") }.map { TrialFolder(path: "\(trials)/\($0)") }
+  }
+
+  static func make(_ folder: String) throws {
+    do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw UserError("\(folder): cannot be made: \(error.localizedDescription)", exitCode: .inputOrOutputFailed)
+    }
+  }
+
+  /// The report's fingerprint that `provenance.json` states; nil where there is no report.
+  func reportFingerprint() -> Fingerprint? {
+    struct Stated: Decodable { var report_fingerprint: String? }
+    guard FileManager.default.fileExists(atPath: "\(path)/report.md"), let data = try? Data(contentsOf: URL(fileURLWithPath: provenance)) else {
+      return nil
+    }
+    return (try? JSONDecoder().decode(Stated.self, from: data))?.report_fingerprint.map { Fingerprint($0) }
+  }
+}
+
+/// `trials/<fingerprint>/`.
+struct TrialFolder: Sendable {
+  let path: String
+  var fingerprint: Fingerprint { Fingerprint((path as NSString).lastPathComponent) }
+  var record: String { "\(path)/record.json" }
+  var log: TrialLog { TrialLog(path: "\(path)/log.jsonl") }
+  var masks: String { "\(path)/masks.csv" }
+  /// Not committed.
+  var checkpoint: String { "\(path)/checkpoint" }
+  var weights: String { "\(path)/best.safetensors" }
+
+  /// nil where there is none, or none that can be read: then the trial runs again.
+  func readRecord() -> TrialRecord? {
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: record)) else { return nil }
+    return try? JSONDecoder().decode(TrialRecord.self, from: data)
+  }
+
+  /// Whole or not at all; equal records give equal bytes.
+  func write(_ record: TrialRecord) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    var data = try encoder.encode(record)
+    data.append(UInt8(ascii: "\n"))
+    try DurableFile.write(data, to: self.record)
+  }
+
+  func readMasks() -> [String: Mask] { (try? String(contentsOfFile: masks, encoding: .utf8)).map(MaskRuns.masks(inTable:)) ?? [:] }
+
+  /// What the weights say of their training; nil where there are none.
+  func trainedWeights() -> TrainedWeights? { TrainedWeights(header: weights) }
+}
+
+/// What `best.safetensors` says of the training that made it, in its metadata: with it, a trial that only evaluates otherwise, or
+/// was killed before its record stood, need not train again.
+struct TrainedWeights: Codable, Sendable {
+  /// Of the training job.
+  var fingerprint: Fingerprint
+  var losses: [EpochLoss]
+  var bestEpoch: Int
+  var validationLoss: Double
+  var trainingPatches: Int
+  var validationPatches: Int
+
+  init(fingerprint: Fingerprint, losses: [EpochLoss], bestEpoch: Int, validationLoss: Double, trainingPatches: Int, validationPatches: Int) {
+    (self.fingerprint, self.losses, self.bestEpoch, self.validationLoss) = (fingerprint, losses, bestEpoch, validationLoss)
+    (self.trainingPatches, self.validationPatches) = (trainingPatches, validationPatches)
+  }
+
+  private static let key = "training"
+
+  var metadata: [String: String] {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+      return [Self.key: String(decoding: try encoder.encode(self), as: UTF8.self), "format": "nuclei-runner 1"]
+    }
+  }
+
+  /// Reads the header alone: a plan looks at every trial's weights.
+  init?(header path: String) {
+    guard let file = FileHandle(forReadingAtPath: path), let prefix = try? file.read(upToCount: 8), prefix.count == 8 else { return nil }
+    let length = prefix.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    struct Header: Decodable { var __metadata__: [String: String] }
+    guard length < 1 << 27, let bytes = try? file.read(upToCount: Int(length)), bytes.count == Int(length),
+      let text = (try? JSONDecoder().decode(Header.self, from: bytes))?.__metadata__[Self.key],
+      let read = try? JSONDecoder().decode(TrainedWeights.self, from: Data(text.utf8))
+    else { return nil }
+    self = read
+  }
+}

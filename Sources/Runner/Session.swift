@@ -1,0 +1,130 @@
+import Datasets
+import Diagnostics
+import Engine
+import ExperimentGraph
+import ExperimentSpec
+import Foundation
+import Report
+import Schedule
+
+/// One experiment, checked against data, machine and results folder, with its plan: all that can be known before anything runs.
+struct Session: Sendable {
+  var experiment: Experiment
+  var folder: ResultsFolder
+  var graph: ExperimentGraph
+  var plan: Plan
+  var threads: Int
+  /// The trials asked for, ascending.
+  var selected: [Int]
+  /// By the settings that name it; without what could not be found.
+  var data: [DataSettings: OpenData]
+  /// Why data is missing, where it is.
+  var missingData: UserError?
+
+  enum Purpose {
+    case run
+    /// Writes nothing, not even caches.
+    case plan
+    /// Works with what is there.
+    case report
+  }
+
+  /// - Throws: `UserError`: exit 2 (the spec does not fit the program or the machine), 5 or 6 (data). Data that is nowhere is an error only
+  ///   where something that needs it must run.
+  init(_ experiment: Experiment, _ options: RunOptions, for purpose: Purpose, _ surroundings: Surroundings) throws {
+    let folder = ResultsFolder(path: options.out ?? "results/\(experiment.name)")
+    let threads = options.threads ?? Processor.cores
+    let earlier = EarlierTrials(folder)
+    var data: [DataSettings: OpenData] = [:]
+    var missing: UserError?
+    for settings in Set(experiment.trials.map(\.settings.data)).sorted(by: { $0.order < $1.order }) {
+      do {
+        data[settings] = try OpenData(settings, commandLineRoot: options.data, threads: threads, remember: purpose == .run, surroundings)
+      } catch let error as UserError where error.exitCode == .inputOrOutputFailed || purpose == .report {
+        missing = missing ?? error
+      }
+    }
+    let found = data
+    let conditions = ExperimentGraph.Conditions(instructionSet: Processor.instructionSet) { settings in
+      if settings.source == .synthetic { return nil }
+      // Without the data, it is taken to be what the records were made of: a clone reports without it.
+      return found[settings]?.index.digest ?? earlier.digest(of: settings)
+    }
+    graph = ExperimentGraph(experiment, under: conditions)
+    selected = try Self.select(graph, options.only)
+    var snapshot = Snapshot(of: folder, graph, earlier)
+    if options.fresh { snapshot = Snapshot() }
+    for settings in data.keys {
+      for trial in experiment.trials.indices where experiment.trials[trial].settings.data == settings {
+        snapshot.finished.insert(graph.job(.index, of: trial)!.fingerprint)
+      }
+    }
+    plan = Plan(graph, given: snapshot, only: Set(selected))
+    (self.experiment, self.folder, self.threads, self.data, missingData) = (experiment, folder, threads, data, missing)
+    if purpose != .report { try checkNetworks() }
+    if purpose == .run, let missing, plan.work.contains(where: { $0.job.kind != .report }) { throw missing }
+  }
+
+  private static func select(_ graph: ExperimentGraph, _ pattern: String?) throws -> [Int] {
+    let all = Array(graph.experiment.trials.indices)
+    guard let pattern else { return all }
+    let selected = all.filter { matches(graph.experiment.trials[$0].name, pattern: pattern) || matches(graph.label(ofTrial: $0), pattern: pattern) }
+    guard !selected.isEmpty else {
+      let names = NSOrderedSet(array: all.map { graph.experiment.trials[$0].name }).compactMap { $0 as? String }
+      throw UserError(
+        "--only \(pattern): no trial of \(graph.experiment.name) is called so", exitCode: .badCommandOrSpec, hints: ["trials: \(names.joined(separator: ", "))"])
+    }
+    return selected
+  }
+
+  /// What only the engine knows of a spec: whether each network fits its patches, and which precisions there are.
+  private func checkNetworks() throws {
+    var faults: [Diagnostic] = []
+    for trial in selected {
+      let settings = experiment.trials[trial].settings
+      do {
+        _ = try NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
+      } catch {
+        faults.append(Diagnostic(.error, "\(graph.label(ofTrial: trial)): \(error)"))
+      }
+      if settings.train.precision != .f32 {
+        faults.append(
+          Diagnostic(.error, "\(graph.label(ofTrial: trial)): train.precision \(settings.train.precision.rawValue) is not to be had on this processor (\(Processor.instructionSet))", hints: ["accepted: f32"]))
+      }
+    }
+    if !faults.isEmpty { throw UserError(faults, exitCode: .badCommandOrSpec) }
+  }
+
+  /// The data of a trial that is to run; its absence was an error before.
+  func data(ofTrial trial: Int) -> OpenData {
+    guard let found = data[experiment.trials[trial].settings.data] else { preconditionFailure("a trial runs without its data") }
+    return found
+  }
+
+  func state(_ kind: JobKind, of trial: Int) -> Plan.State? { plan.steps.first { $0.job.kind == kind && $0.job.trials.contains(trial) }?.state }
+}
+
+extension DataSettings {
+  /// A fixed order among the settings of one experiment, so that the first error is always the same.
+  fileprivate var order: String { "\(source.rawValue) \(root) \(selection.rawValue) \(testFraction) \(syntheticSeed) \(syntheticTrain) \(syntheticTest) \(syntheticSide)" }
+}
+
+extension TrialSettings {
+  var networkConfiguration: NetworkConfiguration {
+    NetworkConfiguration(
+      architecture: model.architecture.rawValue, baseFilters: model.baseFilters, depth: model.depth,
+      upsampling: model.upsampling == .transposed ? .transposed : .nearest, batchNormalization: model.normalization == .batch,
+      dropout: Float(model.dropout))
+  }
+
+  var trainingConfiguration: TrainingConfiguration {
+    TrainingConfiguration(seed: seed, batch: train.batch, l2: model.l2, bceWeight: train.bceWeight, diceSmooth: train.diceSmooth)
+  }
+
+  /// One phase, or two with fine-tuning.
+  var phases: [TrainingPhase] {
+    let main = TrainingPhase(name: "train", epochs: train.epochs, learningRate: train.learningRate)
+    guard train.fineTune.epochs > 0 else { return [main] }
+    return [main, TrainingPhase(name: "fine-tune", epochs: train.fineTune.epochs, learningRate: train.fineTune.learningRate)]
+  }
+}

@@ -1,0 +1,72 @@
+import ExperimentGraph
+import ExperimentSpec
+import Foundation
+import Report
+import Schedule
+
+/// The trials that left a log in a results folder, oldest start first.
+struct EarlierTrials: Sendable {
+  struct Entry: Sendable {
+    var folder: TrialFolder
+    var at: String
+    var trial: String
+    var seed: Int
+    var settings: [String: String]
+    var data: [LogText]
+    var timing: (fingerprint: String, timing: TimingRecord)?
+    var epochsDone: Int
+  }
+  var entries: [Entry]
+
+  init(_ results: ResultsFolder) {
+    let all = results.allTrials().compactMap { folder -> Entry? in
+      let lines = folder.log.lines()
+      guard let start = lines.start else { return nil }
+      return Entry(
+        folder: folder, at: start.at, trial: start.trial, seed: start.seed, settings: start.settings, data: start.data, timing: lines.timing,
+        epochsDone: lines.epochsDone)
+    }
+    entries = all.sorted { ($0.at, $0.folder.path) < ($1.at, $1.folder.path) }
+  }
+
+  func entry(of fingerprint: Fingerprint) -> Entry? { entries.last { $0.folder.fingerprint == fingerprint } }
+
+  /// The digest of the data that the newest trial with such data settings was run on.
+  func digest(of settings: DataSettings) -> String? {
+    let wanted = [("data.source", settings.source.rawValue), ("data.selection", settings.selection.rawValue)]
+    return entries.last { entry in wanted.allSatisfy { entry.settings[$0.0] == $0.1 } && entry.settings["data digest"] != nil }?.settings["data digest"]
+  }
+}
+
+extension Snapshot {
+  /// What stands of `graph`'s jobs in a results folder.
+  init(of folder: ResultsFolder, _ graph: ExperimentGraph, _ earlier: EarlierTrials) {
+    self.init()
+    self.earlier = earlier.entries.map { EarlierTrial(trial: $0.trial, seed: $0.seed, settings: $0.settings) }
+    for trial in folder.allTrials() {
+      if let record = trial.readRecord() {
+        if let failure = record.failure { failures[trial.fingerprint] = failure } else { finished.insert(trial.fingerprint) }
+      }
+      if let trained = trial.trainedWeights() { finished.insert(trained.fingerprint) }
+      if let timing = earlier.entry(of: trial.fingerprint)?.timing { finished.insert(Fingerprint(timing.fingerprint)) }
+    }
+    for index in graph.experiment.trials.indices { addCheckpoint(of: index, folder, graph, earlier) }
+    for job in graph.jobs where job.kind == .patches && FileManager.default.fileExists(atPath: folder.patches(job.fingerprint, "training")) {
+      finished.insert(job.fingerprint)
+    }
+    if let report = folder.reportFingerprint() { finished.insert(report) }
+  }
+
+  private mutating func addCheckpoint(of index: Int, _ folder: ResultsFolder, _ graph: ExperimentGraph, _ earlier: EarlierTrials) {
+    let trial = folder.trial(graph.fingerprint(ofTrial: index))
+    guard FileManager.default.fileExists(atPath: trial.checkpoint), let train = graph.job(.train, of: index) else { return }
+    let settings = graph.experiment.trials[index].settings.train
+    let done = earlier.entry(of: trial.fingerprint)?.epochsDone ?? 0
+    if done < settings.epochs {
+      checkpoints[train.fingerprint] = Checkpoint(epoch: done, epochs: settings.epochs)
+    } else if let fineTune = graph.job(.fineTune, of: index) {
+      finished.insert(train.fingerprint)
+      if done > settings.epochs { checkpoints[fineTune.fingerprint] = Checkpoint(epoch: done - settings.epochs, epochs: settings.fineTune.epochs) }
+    }
+  }
+}

@@ -1,0 +1,161 @@
+import Diagnostics
+import Engine
+import ExperimentGraph
+import ExperimentSpec
+import Foundation
+import Report
+
+/// The weights a trial evaluates, and what is known of how they were trained.
+struct TrainedNetwork {
+  var weights: NetworkWeights
+  var training: TrainedWeights
+}
+
+/// Trainings of one experiment: each is done once, from its checkpoint where there is one, and its weights are shared.
+final class Trainings {
+  private let session: Session
+  private let patches: PatchCache
+  private let display: ProgressDisplay
+  private var graph: ExperimentGraph { session.graph }
+
+  init(_ session: Session, _ patches: PatchCache, _ display: ProgressDisplay) {
+    (self.session, self.patches, self.display) = (session, patches, display)
+  }
+
+  /// The trial's weights: read where they are there, else trained.
+  ///
+  /// - Throws: `TrainingError`, `UserError`; `CancellationError` after a signal, with a checkpoint written.
+  func network(ofTrial trial: Int) throws -> TrainedNetwork {
+    let folder = session.folder.trial(graph.fingerprint(ofTrial: trial))
+    let job = graph.trainingJob(of: trial)
+    if let there = try finished(job, for: folder, trial) { return there }
+    let home = checkpointFolder(of: job) ?? folder
+    if job.kind == .fineTune, !FileManager.default.fileExists(atPath: home.checkpoint) { try startFromSharedTraining(job, home) }
+    let trained = try train(trial, job, in: home)
+    removeCheckpoints(nowThat: job)
+    if home.path != folder.path { try link(home.weights, to: folder.weights) }
+    return trained
+  }
+
+  /// Weights that some trial of this experiment, or of an earlier state of its spec, left behind.
+  private func finished(_ job: Job, for folder: TrialFolder, _ trial: Int) throws -> TrainedNetwork? {
+    let configuration = session.experiment.trials[trial].settings.networkConfiguration
+    for other in [folder] + session.folder.allTrials() {
+      guard let training = other.trainedWeights(), training.fingerprint == job.fingerprint else { continue }
+      // Damaged weights are as good as none: they are trained again.
+      guard let weights = try? NetworkWeights.read(other.weights, for: configuration) else { continue }
+      if other.path != folder.path { try link(other.weights, to: folder.weights) }
+      return TrainedNetwork(weights: weights, training: training)
+    }
+    return nil
+  }
+
+  /// The folder, of all trials that share the training, in which it was cut off.
+  private func checkpointFolder(of job: Job) -> TrialFolder? {
+    job.trials.filter { graph.trainingJob(of: $0).id == job.id }.map { session.folder.trial(graph.fingerprint(ofTrial: $0)) }
+      .first { FileManager.default.fileExists(atPath: $0.checkpoint) }
+  }
+
+  /// Another trial may end where this one's fine-tuning begins: this one then goes on from its last checkpoint. (The executor runs that
+  /// trial first.) Its epochs are this trial's too, and so are their times.
+  private func startFromSharedTraining(_ job: Job, _ home: TrialFolder) throws {
+    let main = graph[job.inputs.first { graph[$0].kind == .train }!]
+    for other in main.trials where graph.trainingJob(of: other).id == main.id {
+      let folder = session.folder.trial(graph.fingerprint(ofTrial: other))
+      guard FileManager.default.fileExists(atPath: folder.checkpoint) else { continue }
+      try link(folder.checkpoint, to: home.checkpoint)
+      for line in folder.log.lines() { if case .epoch = line.event { try home.log.append(line.event) } }
+      return
+    }
+  }
+
+  /// Checkpoints that nothing can go on from: of the training that ended, unless a fine-tuning still starts there, and of that start.
+  private func removeCheckpoints(nowThat job: Job) {
+    for other in [job] + job.inputs.map({ graph[$0] }) where other.kind == .train || other.kind == .fineTune {
+      let awaited = graph.jobs.contains { next in
+        next.kind == .fineTune && next.inputs.contains(other.id) && next.id != job.id
+          && session.plan.steps.contains { $0.job.id == next.id && $0.state != .cached }
+      }
+      if awaited { continue }
+      for trial in other.trials where graph.trainingJob(of: trial).id == other.id {
+        try? FileManager.default.removeItem(atPath: session.folder.trial(graph.fingerprint(ofTrial: trial)).checkpoint)
+      }
+    }
+  }
+
+  private func train(_ trial: Int, _ job: Job, in home: TrialFolder) throws -> TrainedNetwork {
+    let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial)
+    let display = display
+    let store = try patches.training(ofTrial: trial) { done, total in
+      display.update(TrialProgress(label: label, phase: "patches", batch: done, batches: total))
+    }
+    let split = store.split(settings.patches, seed: settings.seed)
+    guard !split.training.isEmpty, !split.validation.isEmpty else {
+      throw UserError(
+        "\(store.count) patches cannot be split into training and validation", exitCode: .inputOrOutputFailed,
+        hints: ["give more images, or smaller patches (patches.size)"])
+    }
+    func makeTrainer() throws -> Trainer {
+      try Trainer(
+        network: settings.networkConfiguration, training: settings.trainingConfiguration, phases: settings.phases,
+        samples: patches.samples(ofTrial: trial, store), trainingIndices: split.training, validationIndices: split.validation, threads: session.threads)
+    }
+    let facts = try NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
+    let isResumed = FileManager.default.fileExists(atPath: home.checkpoint), epochsDone = isResumed ? home.log.lines().epochsDone : 0
+    display.beginTraining(
+      label: label, epochWork: Double(facts.multiplyAdds), epochs: settings.phases.reduce(0) { $0 + $1.epochs }, epochsDone: epochsDone,
+      batch: settings.train.batch)
+
+    var logFault: (any Error)?
+    let clock = ContinuousClock()
+    var epochStart = clock.now
+    func run() throws -> TrainingOutcome {
+      try makeTrainer().run(
+        checkpoint: home.checkpoint, progress: { display.update($0) },
+        epochDone: { result in
+          let seconds = (clock.now - epochStart).seconds
+          epochStart = clock.now
+          display.epochDone(result, seconds: seconds)
+          do {
+            try home.log.append(
+              .epoch(phase: result.phase, epoch: result.epoch, trainLoss: result.trainLoss, validationLoss: result.validationLoss, seconds: seconds))
+          } catch { logFault = error }
+        },
+        shouldStop: { Interrupts.signalReceived != nil || logFault != nil })
+    }
+    if isResumed { try home.log.append(.resumed(epoch: epochsDone)) }
+    let outcome: TrainingOutcome
+    do {
+      outcome = try run()
+    } catch let error as UserError where error.exitCode == .damagedData {
+      display.message("\(label): its checkpoint is damaged; training starts again from the first epoch")
+      try FileManager.default.removeItem(atPath: home.checkpoint)
+      outcome = try run()
+    }
+    if let logFault { throw logFault }
+    if outcome.stopped {
+      try home.log.append(.interrupted(epoch: outcome.epochs.count))
+      throw CancellationError()
+    }
+    let training = TrainedWeights(
+      fingerprint: job.fingerprint,
+      losses: outcome.epochs.map {
+        EpochLoss(
+          phase: $0.phase, epoch: $0.epoch, trainLoss: $0.trainLoss, validationLoss: $0.validationLoss, penalty: $0.penalty, learningRate: $0.learningRate)
+      },
+      bestEpoch: outcome.bestEpoch, validationLoss: outcome.validationLoss, trainingPatches: split.training.count, validationPatches: split.validation.count)
+    try outcome.weights.write(to: home.weights, metadata: training.metadata)
+    try home.log.append(.trained(fingerprint: job.fingerprint.description, bestEpoch: outcome.bestEpoch))
+    return TrainedNetwork(weights: outcome.weights, training: training)
+  }
+
+  /// The same file under a second name, copied where the file system has no links.
+  private func link(_ from: String, to: String) throws {
+    try? FileManager.default.removeItem(atPath: to)
+    do {
+      do { try FileManager.default.linkItem(atPath: from, toPath: to) } catch { try FileManager.default.copyItem(atPath: from, toPath: to) }
+    } catch {
+      throw UserError("\(to): \(error.localizedDescription)", exitCode: .inputOrOutputFailed)
+    }
+  }
+}

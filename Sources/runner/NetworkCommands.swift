@@ -1,0 +1,75 @@
+import ArgumentParser
+import Runner
+
+struct Summary: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "A network's layers, shapes, parameters, multiply–adds and memory.",
+    discussion: "Example: runner summary --architecture unet+ --base-filters 16 --upsampling nearest")
+
+  @Argument(help: "Experiment file: every network in it.") var spec: String?
+  @OptionGroup var network: NetworkArguments
+  @OptionGroup var overrides: Overrides
+  @Flag(help: "One JSON object.") var json = false
+
+  func validate() throws {
+    if (spec == nil) == (network.architecture == nil) { throw ValidationError("name a network with --architecture, or a SPEC") }
+  }
+
+  func run() async throws {
+    try await finish {
+      if let spec { return try Runner.summary(spec: spec, RunOptions(overrides), json: json, $0) }
+      return try Runner.summary(network.choice, json: json, $0)
+    }
+  }
+}
+
+struct Bench: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure a network's speed on this machine.",
+    discussion: "Example: runner bench --architecture unet --base-filters 16 --mode train --batch 16 --json")
+
+  @OptionGroup var network: NetworkArguments
+  @Option(help: "infer or train.") var mode = Runner.BenchMode.infer
+  @Option(help: ArgumentHelp("Patches at once.", valueName: "n")) var batch = 1
+  @OptionGroup var threads: Threads
+  @Option(help: "f32 or bf16.") var precision = "f32"
+  @Flag(help: "One JSON object.") var json = false
+
+  func validate() throws {
+    if network.architecture == nil { throw ValidationError("name a network with --architecture") }
+    if !(1...4096).contains(batch) { throw ValidationError("--batch \(batch): accepted: 1 to 4096") }
+    if !["f32", "bf16"].contains(precision) { throw ValidationError("--precision \(precision): accepted: f32, bf16") }
+  }
+
+  func run() async throws {
+    try await finish {
+      try Runner.bench(network.choice, mode: mode, batch: batch, threads: threads.threads, precision: precision, json: json, $0)
+    }
+  }
+}
+
+extension Runner.BenchMode: ExpressibleByArgument {}
+
+struct NetworkArguments: ParsableArguments {
+  @Option(help: "unet, unet++ or unet+.") var architecture: String?
+  @Option(help: ArgumentHelp("B, filters of the first level.", valueName: "b")) var baseFilters = 16
+  @Option(help: ArgumentHelp("N, levels.", valueName: "n")) var depth = 5
+  @Option(help: "transposed or nearest; unet+ only.") var upsampling = "transposed"
+  @Option(help: ArgumentHelp("Side of a patch, pixels.", valueName: "pixels")) var side = 256
+
+  func validate() throws {
+    if let architecture, !["unet", "unet++", "unet+"].contains(architecture) {
+      throw ValidationError("--architecture \(architecture): accepted: unet, unet++, unet+")
+    }
+    if !["transposed", "nearest"].contains(upsampling) { throw ValidationError("--upsampling \(upsampling): accepted: transposed, nearest") }
+    if !(1...256).contains(baseFilters) { throw ValidationError("--base-filters \(baseFilters): accepted: 1 to 256") }
+    if !(2...7).contains(depth) { throw ValidationError("--depth \(depth): accepted: 2 to 7") }
+    if !(1...4096).contains(side) || side % (1 << (depth - 1)) != 0 {
+      throw ValidationError("--side \(side): accepted: multiples of \(1 << (depth - 1)) (2^(depth − 1)) up to 4096")
+    }
+  }
+
+  var choice: Runner.NetworkChoice {
+    Runner.NetworkChoice(architecture: architecture ?? "unet", baseFilters: baseFilters, depth: depth, upsampling: upsampling, side: side)
+  }
+}

@@ -1,0 +1,137 @@
+import ArgumentParser
+import Runner
+
+struct RunnerCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "runner",
+    abstract: "Runs declarative segmentation experiments on ordinary processors, from a YAML file to a report.",
+    discussion: """
+      Example: runner experiments/quickstart.yaml
+
+      Exit codes: 0 done; 1 some trials failed; 2 the command or the spec is wrong; 3 out of tolerance; 4 locked by another run; \
+      5 input missing, or input or output failed; 6 damaged data; 10 plan --detailed-exitcode has work to do; 130, 143 signals.
+      """,
+    version: Runner.version,
+    subcommands: [
+      Run.self, Plan.self, Validate.self, Report.self, Summary.self, Bench.self, DataCommand.self, Explain.self, Evaluate.self, Schema.self,
+    ],
+    defaultSubcommand: Run.self)
+}
+
+/// What changes a spec without editing it.
+struct Overrides: ParsableArguments {
+  @Option(name: .customLong("set"), parsing: .singleValue, help: ArgumentHelp("Set a key for every trial; can be repeated.", valueName: "key=value"))
+  var overrides: [String] = []
+}
+
+/// Where things are.
+struct Places: ParsableArguments {
+  @Option(help: ArgumentHelp("The results folder (default: results/<name>).", valueName: "dir"))
+  var out: String?
+  @Option(help: ArgumentHelp("The data's folder (default: data.root of the spec, $RUNNER_DATA, the user's cache).", valueName: "dir"))
+  var data: String?
+}
+
+struct Threads: ParsableArguments {
+  @Option(help: ArgumentHelp("Threads (default: all cores this process may use). The results' bits do not depend on it.", valueName: "n"))
+  var threads: Int?
+
+  func validate() throws {
+    if let threads, !(1...1024).contains(threads) { throw ValidationError("--threads \(threads): accepted: 1 to 1024") }
+  }
+}
+
+struct Run: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run what is not yet done of each spec, then report. `runner SPEC…` is the same.",
+    discussion: "Example: runner run experiments/table1.yaml --set train.epochs=3 --only 'U-Net+*' --out /tmp/try")
+
+  @Argument(help: "Experiment files.") var specs: [String]
+  @OptionGroup var overrides: Overrides
+  @Option(help: ArgumentHelp("Only the trials of this name; * and ? stand for any characters.", valueName: "pattern")) var only: String?
+  @OptionGroup var places: Places
+  @OptionGroup var threads: Threads
+  @Option(help: ArgumentHelp("How often a failed trial is tried again.", valueName: "n")) var retries = 0
+  @Flag(help: "Run everything again, whatever is there.") var fresh = false
+
+  func validate() throws {
+    if retries < 0 { throw ValidationError("--retries \(retries): accepted: 0 or more") }
+  }
+
+  func run() async throws {
+    var options = RunOptions(overrides, places)
+    (options.only, options.threads, options.retries, options.fresh) = (only, threads.threads, retries, fresh)
+    let asked = options
+    try await finish { try await Runner.run(specs: specs, asked, $0) }
+  }
+}
+
+struct Plan: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "The jobs, each run, resume or cached, and why; writes nothing.",
+    discussion: "Example: runner plan experiments/table1.yaml --format mermaid")
+
+  @Argument(help: "Experiment file.") var spec: String
+  @OptionGroup var overrides: Overrides
+  @Option(help: ArgumentHelp("Only the trials of this name.", valueName: "pattern")) var only: String?
+  @OptionGroup var places: Places
+  @Option(help: "text, json, mermaid or dot.") var format = Runner.PlanFormat.text
+  @Flag(name: .customLong("detailed-exitcode"), help: "Exit 10 where there is work to do.") var detailedExitCode = false
+
+  func run() async throws {
+    var options = RunOptions(overrides, places)
+    options.only = only
+    let asked = options
+    try await finish { try Runner.plan(spec: spec, asked, format: format, detailedExitCode: detailedExitCode, $0) }
+  }
+}
+
+extension Runner.PlanFormat: ExpressibleByArgument {}
+
+struct Validate: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Check specs; print what is wrong with them, all at once.", discussion: "Example: runner validate experiments/*.yaml")
+
+  @Argument(help: "Experiment files.") var specs: [String]
+  @OptionGroup var overrides: Overrides
+
+  func run() async throws { try await finish { try Runner.validate(specs: specs, RunOptions(overrides), $0) } }
+}
+
+struct Report: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Make the report again from the records.", discussion: "Example: runner report results/table1 --check")
+
+  @Argument(help: "Experiment file or results folder.") var place: String
+  @OptionGroup var overrides: Overrides
+  @OptionGroup var places: Places
+  @Flag(help: "Exit 3 where a published value is out of its tolerance.") var check = false
+
+  func run() async throws { try await finish { try await Runner.report(place, RunOptions(overrides, places), check: check, $0) } }
+}
+
+struct Explain: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Where a setting's value comes from in each trial.", discussion: "Example: runner explain experiments/table1.yaml model.l2")
+
+  @Argument(help: "Experiment file.") var spec: String
+  @Argument(help: "Dotted key.") var key: String
+  @OptionGroup var overrides: Overrides
+
+  func run() async throws { try await finish { try Runner.explain(spec: spec, key: key, RunOptions(overrides), $0) } }
+}
+
+struct Schema: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Print the JSON Schema of the spec, for editors.", discussion: "Example: runner schema > schema/experiment.schema.json")
+
+  func run() async throws { try await finish { Runner.schema($0) } }
+}
+
+extension RunOptions {
+  init(_ overrides: Overrides, _ places: Places? = nil) {
+    self.init()
+    self.overrides = overrides.overrides
+    (out, data) = (places?.out, places?.data)
+  }
+}
