@@ -58,7 +58,7 @@ typedef struct {
   ck_conv conv;
 } shape;
 
-#define SAME(n, kind, cin, cout, side, out, k, s, pad) {n, {kind, 2, cin, cout, side, side, out, out, k, s, pad, pad}}
+#define SAME(n, kind, cin, cout, side, out, k, s, pad) {n, {kind, side <= 32 ? 8 : 2, cin, cout, side, side, out, out, k, s, pad, pad}}
 
 static const shape shapes[] = {
     SAME("3x3   1>16 256", CK_CONV, 1, 16, 256, 256, 3, 1, 1),

@@ -21,14 +21,16 @@ typedef struct {
   int relu;
 } ck_tile;
 
-/// Sums of products of `channels` planes of dy with `streams` shifted planes of x, over cells of packed planes.
+/// Sums of products of a block of planes of dy with a block of shifted planes of x, over cells of packed planes.
 typedef struct {
   const float *dy;
   ptrdiff_t dy_channel;
-  const float *x[CK_MAX_STREAMS];
+  const float *const *x;               ///< one pointer a stream; as many as a block has
   int segments, rows, vectors;
   ptrdiff_t segment, row;
-  float sums[CK_MAX_CHANNELS * CK_MAX_STREAMS + CK_MAX_LANES];  ///< [channels][streams]
+  float *to;                           ///< where the sums are added: [channels][streams], channels `to_channel` apart
+  ptrdiff_t to_channel;
+  int channels, streams;               ///< how many of the block's are wanted
 } ck_correlation;
 
 typedef struct {
@@ -46,7 +48,7 @@ typedef struct {
   void (*pack)(float *to, ptrdiff_t plane, ptrdiff_t row, int rows, int first_row, int first_column, const float *from,
                const float *mask, int height, int width, int phases);
 
-  void (*correlate)(ck_correlation *);
+  void (*correlate)(const ck_correlation *);
 
   /// Sum of `rows` packed rows of `vectors` vectors.
   float (*sum)(const float *from, ptrdiff_t row, int rows, int vectors);

@@ -48,80 +48,69 @@ INLINE vec where_positive(vec v, vec m) { return (vec)((mask_vec)v & (m > 0)); }
 
 // ---- Packing
 
-/// Columns first_column … of one row; those outside of [0, count) are zeros.
+/// The source's columns begin ..< end that a packed row from column `first_column` on holds; zeros before and after.
 typedef struct {
-  int before, begin, end;              // zeros before, source columns begin ..< end, zeros to the row's end
+  int begin, end;
 } span;
 
-INLINE span columns_of(ptrdiff_t row, int first_column, int count) {
-  int begin = first_column > 0 ? first_column : 0;
+/// Finds the span of a source of `count` columns and clears the row around it, rounded to vectors: some of what is
+/// written here is overwritten by the columns.
+INLINE span clear_around(float *to, ptrdiff_t row, int first_column, int count) {
   int last = first_column + (int)row;
-  int end = count < last ? count : last;
-  if (begin > last) begin = last;
-  if (end < begin) end = begin;
-  return (span){begin - first_column, begin, end};
-}
-
-INLINE void zeros(float *to, ptrdiff_t count) {
-  ptrdiff_t i = 0;
-  for (; i + LANES <= count; i += LANES) store(to + i, (vec){0});
-  for (; i < count; i++) to[i] = 0;
+  span s = {first_column > 0 ? first_column : 0, count < last ? count : last};
+  if (s.end <= s.begin) {
+    s.end = s.begin;
+    for (ptrdiff_t i = 0; i < row; i += LANES) store(to + i, (vec){0});
+    return s;
+  }
+  for (ptrdiff_t i = 0; i < s.begin - first_column; i += LANES) store(to + i, (vec){0});
+  for (ptrdiff_t i = row - LANES; i + LANES > s.end - first_column; i -= LANES) store(to + i, (vec){0});
+  return s;
 }
 
 // Packing waits for memory unless it asks ahead; 8 KiB measured best (0, 1, 4 and 8 tried: 152, 173, 187, 196 GFLOP/s of
 // a whole 16-channel pass).
 INLINE void ahead(const float *p) { __builtin_prefetch(p + 2048); }
 
+/// A vector of the source at column j, where it is positive in the mask.
+INLINE vec masked(const float *from, const float *mask, ptrdiff_t j) {
+  vec v = load(from + j);
+  ahead(from + j);
+  if (!mask) return v;
+  ahead(mask + j);
+  return where_positive(v, load(mask + j));
+}
+
+INLINE float masked_one(const float *from, const float *mask, ptrdiff_t j) { return !mask || mask[j] > 0 ? from[j] : 0; }
+
 INLINE void place_row(float *to, ptrdiff_t row, int first_column, const float *from, const float *mask, int width) {
-  span s = columns_of(row, first_column, width);
-  zeros(to, s.before);
-  float *at = to + s.before;
-  int j = s.begin;
-  if (mask) {
-    for (; j + LANES <= s.end; j += LANES, at += LANES) {
-      ahead(from + j);
-      ahead(mask + j);
-      store(at, where_positive(load(from + j), load(mask + j)));
-    }
-    for (; j < s.end; j++) *at++ = mask[j] > 0 ? from[j] : 0;
-  } else {
-    for (; j + LANES <= s.end; j += LANES, at += LANES) {
-      ahead(from + j);
-      store(at, load(from + j));
-    }
-    for (; j < s.end; j++) *at++ = from[j];
+  span s = clear_around(to, row, first_column, width);
+  float *at = to - first_column;       // where column 0 stands
+  if (s.end - s.begin < LANES) {
+    for (int j = s.begin; j < s.end; j++) at[j] = masked_one(from, mask, j);
+    return;
   }
-  zeros(at, to + row - at);
+  for (int j = s.begin; j + LANES <= s.end; j += LANES) store(at + j, masked(from, mask, j));
+  // The rest lies in a last vector, which may write some columns twice.
+  store(at + s.end - LANES, masked(from, mask, s.end - LANES));
 }
 
 /// Even columns to `to`, odd ones to `to + plane`.
 INLINE void split_row(float *to, ptrdiff_t plane, ptrdiff_t row, int first_column, const float *from, const float *mask,
                       int width) {
-  // The last pair may have no odd column: it is stored as a zero.
-  span s = columns_of(row, first_column, (width + 1) / 2);
-  zeros(to, s.before);
-  zeros(to + plane, s.before);
-  float *at = to + s.before;
+  span s = clear_around(to, row, first_column, (width + 1) / 2);
+  clear_around(to + plane, row, first_column, (width + 1) / 2);
+  float *at = to - first_column;
   int j = s.begin;
-  for (; j + LANES <= s.end && 2 * (j + LANES) <= width; j += LANES, at += LANES) {
-    vec a = load(from + 2 * j), b = load(from + 2 * j + LANES);
-    ahead(from + 2 * j);
-    ahead(from + 2 * j + LANES);
-    if (mask) {
-      ahead(mask + 2 * j);
-      ahead(mask + 2 * j + LANES);
-      a = where_positive(a, load(mask + 2 * j));
-      b = where_positive(b, load(mask + 2 * j + LANES));
-    }
-    store(at, EVEN(a, b));
-    store(at + plane, ODD(a, b));
+  for (; 2 * (j + LANES) <= width && j + LANES <= s.end; j += LANES) {
+    vec a = masked(from, mask, 2 * j), b = masked(from, mask, 2 * j + LANES);
+    store(at + j, EVEN(a, b));
+    store(at + plane + j, ODD(a, b));
   }
-  for (; j < s.end; j++, at++) {
-    at[0] = !mask || mask[2 * j] > 0 ? from[2 * j] : 0;
-    at[plane] = 2 * j + 1 < width && (!mask || mask[2 * j + 1] > 0) ? from[2 * j + 1] : 0;
+  for (; j < s.end; j++) {
+    at[j] = masked_one(from, mask, 2 * j);
+    at[plane + j] = 2 * j + 1 < width ? masked_one(from, mask, 2 * j + 1) : 0;
   }
-  zeros(at, to + row - at);
-  zeros(at + plane, to + row - at);
 }
 
 static void pack(float *to, ptrdiff_t plane, ptrdiff_t row, int rows, int first_row, int first_column, const float *from,
@@ -131,8 +120,8 @@ static void pack(float *to, ptrdiff_t plane, ptrdiff_t row, int rows, int first_
       int source = phases * (first_row + r) + p;
       float *at = to + p * phases * plane;
       if (source < 0 || source >= height) {
-        zeros(at, row);
-        if (phases == 2) zeros(at + plane, row);
+        clear_around(at, row, 0, 0);
+        if (phases == 2) clear_around(at + plane, row, 0, 0);
         continue;
       }
       const float *line = from + (ptrdiff_t)source * width, *line_mask = mask ? mask + (ptrdiff_t)source * width : 0;
@@ -209,7 +198,7 @@ static void interleave(const ck_tile *t, const float *buffer) {
 #define EVEN_ODD_LOW EVEN
 #define EVEN_ODD_HIGH ODD
 
-static void correlate(ck_correlation *k) {
+static void correlate(const ck_correlation *k) {
   vec sums[GRADIENT_CHANNELS][STREAMS];
   UNROLL for (int o = 0; o < GRADIENT_CHANNELS; o++) {
     UNROLL for (int s = 0; s < STREAMS; s++) sums[o][s] = (vec){0};
@@ -242,7 +231,16 @@ static void correlate(ck_correlation *k) {
 #endif
   UNROLL FOLD(PAIRS)
   UNROLL FOLD(EVEN_ODD)
-  UNROLL for (int i = 0; i < count; i++) store(k->sums + i * LANES, v[i]);
+  float found[GRADIENT_CHANNELS * STREAMS + LANES];
+  UNROLL for (int i = 0; i < count; i++) store(found + i * LANES, v[i]);
+  for (int o = 0; o < k->channels; o++) {
+    float *to = k->to + o * k->to_channel;
+    if (k->streams == STREAMS) {
+      UNROLL for (int s = 0; s < STREAMS; s++) to[s] += found[o * STREAMS + s];
+    } else {
+      for (int s = 0; s < k->streams; s++) to[s] += found[o * STREAMS + s];
+    }
+  }
 }
 
 static float sum(const float *from, ptrdiff_t row, int rows, int vectors) {

@@ -43,13 +43,24 @@ static float *channel(const ck_slab *slabs, int64_t c, int n, size_t plane, int 
   return slabs[s].data ? slabs[s].data + n * slabs[s].image_stride + c * (int64_t)plane : NULL;
 }
 
+/// `source` of every column of the output at every tap: [kernel][out_width].
+static size_t columns_size(const ck_conv *c) { return (size_t)c->kernel * c->out_width; }
+
+static const int *source_columns(const ck_conv *c, float *scratch) {
+  int *columns = (int *)scratch;
+  for (int v = 0; v < c->kernel; v++)
+    for (int j = 0; j < c->out_width; j++) columns[v * c->out_width + j] = source(c, j, v, c->pad_left, c->in_width);
+  return columns;
+}
+
 // A row of sums in double takes two floats a value.
-static size_t forward_scratch(const ck_conv *c) { return 2 * (size_t)c->out_width; }
+static size_t forward_scratch(const ck_conv *c) { return 2 * (size_t)c->out_width + columns_size(c); }
 
 static void forward(const ck_conv *c, int n, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
                     ck_slab out, float *scratch) {
   (void)slabs;
   double *row = (double *)scratch;
+  const int *columns = source_columns(c, scratch + 2 * c->out_width);
   size_t in_plane = (size_t)c->in_height * c->in_width, out_plane = (size_t)c->out_height * c->out_width;
   for (int o = 0; o < c->out_channels; o++)
     for (int i = 0; i < c->out_height; i++) {
@@ -62,7 +73,7 @@ static void forward(const ck_conv *c, int n, const ck_slab *in, int slabs, const
           for (int v = 0; v < c->kernel; v++) {
             double w = packed[weight_index(c, o, ic, u, v)];
             for (int j = 0; j < c->out_width; j++) {
-              int s = source(c, j, v, c->pad_left, c->in_width);
+              int s = columns[v * c->out_width + j];
               if (s >= 0) row[j] += w * x[(size_t)y * c->in_width + s];
             }
           }
@@ -79,13 +90,14 @@ static double gradient(ck_slab dy, ck_slab y, int n, size_t at) {
   return dy.data[n * dy.image_stride + (int64_t)at];
 }
 
-static size_t backward_data_scratch(const ck_conv *c) { return 2 * (size_t)c->in_height * c->in_width; }
+static size_t backward_data_scratch(const ck_conv *c) { return 2 * (size_t)c->in_height * c->in_width + columns_size(c); }
 
 static void backward_data(const ck_conv *c, int n, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
                           const int *accumulate, int slabs, float *scratch) {
   (void)slabs;
   double *sums = (double *)scratch;
   size_t in_plane = (size_t)c->in_height * c->in_width, out_plane = (size_t)c->out_height * c->out_width;
+  const int *columns = source_columns(c, scratch + 2 * in_plane);
   for (int ic = 0; ic < c->in_channels; ic++) {
     int slab;
     float *to = channel(dx, ic, n, in_plane, &slab);
@@ -99,7 +111,7 @@ static void backward_data(const ck_conv *c, int n, ck_slab dy, ck_slab y, const 
           for (int v = 0; v < c->kernel; v++) {
             double w = packed[weight_index(c, o, ic, u, v)];
             for (int j = 0; j < c->out_width; j++) {
-              int s = source(c, j, v, c->pad_left, c->in_width);
+              int s = columns[v * c->out_width + j];
               if (s >= 0) sums[(size_t)r * c->in_width + s] += w * gradient(dy, y, n, o * out_plane + (size_t)i * c->out_width + j);
             }
           }
@@ -113,14 +125,10 @@ static size_t part(const ck_conv *c) { return weights(c) + (size_t)c->out_channe
 
 static size_t partials(const ck_conv *c) { return part(c) * (size_t)c->images; }
 
-static size_t no_scratch(const ck_conv *c) {
-  (void)c;
-  return 0;
-}
-
 static void backward_weights(const ck_conv *c, int n, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *all,
                              float *scratch) {
-  (void)slabs, (void)scratch;
+  (void)slabs;
+  const int *columns = source_columns(c, scratch);
   float *own = all + (size_t)n * part(c);
   size_t in_plane = (size_t)c->in_height * c->in_width, out_plane = (size_t)c->out_height * c->out_width;
   for (int o = 0; o < c->out_channels; o++) {
@@ -136,7 +144,7 @@ static void backward_weights(const ck_conv *c, int n, const ck_slab *in, int sla
             int r = source(c, i, u, c->pad_top, c->in_height);
             if (r < 0) continue;
             for (int j = 0; j < c->out_width; j++) {
-              int s = source(c, j, v, c->pad_left, c->in_width);
+              int s = columns[v * c->out_width + j];
               if (s >= 0) sum += gradient(dy, y, n, o * out_plane + (size_t)i * c->out_width + j) * x[(size_t)r * c->in_width + s];
             }
           }
@@ -174,7 +182,7 @@ const ck_conv_path ck_conv_reference = {
     .backward_data = backward_data,
     .backward_weights_partials = partials,
     .backward_weights_tasks = images,
-    .backward_weights_scratch = no_scratch,
+    .backward_weights_scratch = columns_size,
     .backward_weights = backward_weights,
     .backward_weights_reduce_tasks = one,
     .backward_weights_reduce = reduce,

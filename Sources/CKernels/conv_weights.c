@@ -5,13 +5,14 @@
 // A task has some of the images' strips (a group, with partial sums of its own) and some of the output's channels.
 #include <string.h>
 
+
 #include "conv_direct.h"
 
 enum {
-  STRIP_FLOATS = 96 * 1024,            // packed x and dy: half of a second-level cache
-  CHUNK_VECTORS = 64,                  // a chunk: 4 channels of dy take 16 KiB of the first-level cache
-  IN_BLOCK = 32,                       // input channels packed at a time
-  OUT_BLOCK = 32,                      // output channels a task
+  STRIP_FLOATS = 96 * 1024,           // packed x and dy: half of a second-level cache
+  CHUNK_VECTORS = 256,                 // a row of a chunk's blocks: fewer would make adding up lanes cost more than cache misses
+  IN_BLOCK = 8,                       // input channels packed at a time
+  OUT_BLOCK = 64,                      // output channels a task
   MOST_GROUPS = 16,
   FEWEST_GROUPS = 4,
   PARTIAL_FLOATS = 1024 * 1024,        // all groups together, where that leaves more than FEWEST_GROUPS
@@ -96,25 +97,27 @@ static void multiply(const plan *g, const ck_conv *c, const float *x, int first_
   ptrdiff_t in_channel = g->taps.y.in_phases * g->taps.x.in_phases * g->in_plane;
   ptrdiff_t out_channel = g->taps.phases * g->out_plane;
   ck_correlation job = {.dy_channel = out_channel, .segments = rows.images, .rows = rows.rows, .vectors = g->vectors,
-                        .segment = g->segment, .row = g->row};
+                        .segment = g->segment, .row = g->row, .to_channel = g->per_channel};
   for (int p = 0; p < g->taps.y.out_phases; p++)
     for (int q = 0; q < g->taps.x.out_phases; q++) {
       ptrdiff_t offsets[CK_MAX_TAPS];
       int count = ck_taps_count(&g->taps, p, q), streams = in_channels * count;
       ck_taps_offsets(&g->taps, p, q, g->in_plane, g->row, offsets);
+      // The last block is filled up with streams that are there anyway.
+      const float *pointers[IN_BLOCK * CK_MAX_TAPS + CK_MAX_STREAMS];
+      for (int i = 0, s = 0; i < in_channels; i++)
+        for (int t = 0; t < count; t++) pointers[s++] = x + i * in_channel + offsets[t] + rows.first * g->row;
+      for (int s = streams; s < streams + CK_MAX_STREAMS; s++) pointers[s] = pointers[0];
+
       const float *phase = dy + (p * g->taps.x.out_phases + q) * g->out_plane + rows.first * g->row;
       for (int o = 0; o < out_channels; o += k->gradient_channels) {
         job.dy = phase + o * out_channel;
-        float *sums = to + o * g->per_channel + (ptrdiff_t)first_in * count;
+        job.channels = ck_min(k->gradient_channels, out_channels - o);
         for (int s = 0; s < streams; s += k->streams) {
-          for (int j = 0; j < k->streams; j++) {
-            int stream = s + j < streams ? s + j : s;
-            job.x[j] = x + stream / count * in_channel + offsets[stream % count] + rows.first * g->row;
-          }
+          job.x = pointers + s;
+          job.streams = ck_min(k->streams, streams - s);
+          job.to = to + o * g->per_channel + (ptrdiff_t)first_in * count + s;
           k->correlate(&job);
-          for (int i = 0; i < ck_min(k->gradient_channels, out_channels - o); i++)
-            for (int j = 0; j < ck_min(k->streams, streams - s); j++)
-              sums[i * g->per_channel + s + j] += job.sums[i * k->streams + j];
         }
       }
       to += (ptrdiff_t)c->in_channels * count;
@@ -178,13 +181,22 @@ void ck_direct_weights_reduce(const ck_conv *c, int task, const float *partials,
     float sum = 0;
     for (int n = 0; n < g.groups; n++) sum += partials[n * stride + c->out_channels * g.per_channel + o];
     dbias[o] = accumulate ? dbias[o] + sum : sum;
+    const float *from = partials + o * g.per_channel;
+    if (c->kind == CK_CONV) {
+      // Its taps are the kernel's positions in their order.
+      float *to = dkernel + ck_kernel_plane(c, o, 0);
+      if (!accumulate) memset(to, 0, g.per_channel * sizeof(float));
+      for (int n = 0; n < g.groups; n++)
+        for (ptrdiff_t s = 0; s < g.per_channel; s++) to[s] += from[n * stride + s];
+      continue;
+    }
     for (int i = 0; i < c->in_channels; i++) {
       float *to = dkernel + ck_kernel_plane(c, o, i);
       if (!accumulate) memset(to, 0, (size_t)c->kernel * c->kernel * sizeof(float));
-      const float *from = partials + o * g.per_channel;
+      const float *phase = from;
       for (int p = 0; p < y->out_phases; p++)
         for (int q = 0; q < x->out_phases; q++) {
-          const float *tap = from + (ptrdiff_t)i * ck_taps_count(&g.taps, p, q);
+          const float *tap = phase + (ptrdiff_t)i * ck_taps_count(&g.taps, p, q);
           for (int a = 0; a < y->count[p]; a++)
             for (int b = 0; b < x->count[q]; b++, tap++) {
               sum = 0;
@@ -193,7 +205,7 @@ void ck_direct_weights_reduce(const ck_conv *c, int task, const float *partials,
                 for (int v = 0; v < c->kernel; v++)
                   if (y->taps[p][a].positions >> u & 1 && x->taps[q][b].positions >> v & 1) to[u * c->kernel + v] += sum;
             }
-          from += (ptrdiff_t)c->in_channels * ck_taps_count(&g.taps, p, q);
+          phase += (ptrdiff_t)c->in_channels * ck_taps_count(&g.taps, p, q);
         }
     }
   }

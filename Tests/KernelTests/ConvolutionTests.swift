@@ -88,7 +88,7 @@ import Testing
 
   /// Written from the definitions in the header, in double, for one image.
   private func definition(_ convolution: Convolution) -> [Double] {
-    let c = convolution.conv, x = convolution.x(), kernel = convolution.kernel(), bias = samples(Int(c.out_channels), seed: 4)
+    let c = convolution.conv, x = convolution.x(), kernel = convolution.kernel().values, bias = samples(Int(c.out_channels), seed: 4)
     let (k, height, width) = (Int(c.kernel), Int(c.in_height), Int(c.in_width))
     let (outHeight, outWidth) = (Int(c.out_height), Int(c.out_width)), (ins, outs) = (Int(c.in_channels), Int(c.out_channels))
     let channels = convolution.slabs.enumerated().flatMap { s, count in (0..<count).map { (slab: s, channel: $0) } }
@@ -163,7 +163,7 @@ import Testing
         let image = convolution.inImage(slab)
         return sum + product(x.values, dx, image: image, of: image - Convolution.gap).sum
       }
-      let kernel = product(convolution.kernel(), r.dkernel, image: convolution.kernelCount, of: convolution.kernelCount).sum
+      let kernel = product(convolution.kernel().values, r.dkernel, image: convolution.kernelCount, of: convolution.kernelCount).sum
       #expect(abs(data - forward.sum) < 2e-6 * forward.size)
       #expect(abs(kernel - forward.sum) < 2e-6 * forward.size)
 
