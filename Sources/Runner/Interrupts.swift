@@ -17,6 +17,13 @@ enum Interrupts {
     signal(SIGPIPE, SIG_IGN)
   }
 
+  /// As before `listen`.
+  static func ignore() {
+    signal(SIGINT, SIG_DFL)
+    signal(SIGTERM, SIG_DFL)
+    received = 0
+  }
+
   /// The signal that asked for a stop.
   static var signalReceived: Int32? { received == 0 ? nil : Int32(received) }
 }

@@ -47,7 +47,8 @@ struct Reporting {
     let folder = session.folder
     try ResultsFolder.make(folder.path)
     try ResultsFolder.make("\(folder.path)/figures")
-    try DurableFile.write(session.experiment.resolvedYAML(), to: folder.resolvedSpec)
+    // A report from the folder itself was read from this very file, which alone knows where each value came from.
+    if session.experiment.path != folder.resolvedSpec { try DurableFile.write(session.experiment.resolvedYAML(), to: folder.resolvedSpec) }
     try Report.write(inputs(isNewRun: isNewRun), to: folder.url)
     return await Report.renderPictures(in: folder.url)
   }

@@ -1,0 +1,156 @@
+import Diagnostics
+import Foundation
+import Report
+import Testing
+
+@testable import Runner
+
+/// Everything that runs experiments, one after the other: a process has one set of signal handlers.
+@Suite(.serialized) struct Runs {}
+
+/// Whole runs through the library's entry, of networks so small that each takes a moment.
+extension Runs { @Suite struct RunTests {
+  @Test func aRunLeavesTheResultsOfTheContractAndRunsOnce() async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.plan(spec) == .workToDo)
+    #expect(!FileManager.default.fileExists(atPath: bench.results), "a plan writes nothing")
+
+    let first = Transcript()
+    #expect(await bench.run(spec, transcript: first) == .done, "\(first.errors)")
+    for file in [
+      "report.md", "table.csv", "trials.csv", "images.csv", "losses.csv", "timings.csv", "spec.resolved.yaml", "provenance.json", "figures/losses.svg",
+      "figures/segmentation.png", "figures/preprocessing.png",
+    ] { #expect(FileManager.default.fileExists(atPath: "\(bench.results)/\(file)"), "\(file)") }
+    let folders = bench.trials()
+    #expect(Set(folders.keys) == ["U-Net", "U-Net+"])
+    for folder in folders.values {
+      let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+      #expect(names == ["best.safetensors", "log.jsonl", "masks.csv", "record.json"])
+      let record = try #require(folder.readRecord())
+      #expect(record.losses.map(\.epoch) == [1, 2, 3] && record.images.count == 2 && record.failure == nil)
+      #expect(record.fingerprint == folder.fingerprint.description)
+    }
+    #expect(first.output.contains("U-Net: train epoch 1/3, loss ") && first.output.contains("(2/2 trials done"))
+    #expect(!first.output.contains("\u{1B}"))
+
+    let again = Transcript(), before = try bench.steadyFiles()
+    #expect(await bench.plan(spec) == .done)
+    #expect(await bench.run(spec, transcript: again) == .done)
+    #expect(again.output.contains("nothing to do"))
+    try expectSame(bench.steadyFiles(), before)
+  }
+
+  @Test func placesAndThreadsAppearNowhere() async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.run(spec) == .done)
+    let other = "\(bench.folder.path)/elsewhere"
+    #expect(await bench.run(spec, out: other) { $0.threads = 1 } == .done)
+    try expectSame(bench.steadyFiles(other), bench.steadyFiles())
+    for (name, text) in try bench.steadyFiles() where !name.hasSuffix(".png") { #expect(!text.contains(bench.folder.path), "\(name)") }
+  }
+
+  @Test(arguments: [SIGINT, SIGTERM]) func interruptedAndResumedIsByteForByteTheSame(signalNumber: Int32) async throws {
+    defer { Interrupts.ignore() }
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.run(spec) == .done)
+    let cut = "\(bench.folder.path)/cut"
+    let expected = signalNumber == SIGINT ? ExitCode.interrupted : .terminated
+    for line in signalNumber == SIGINT ? ["U-Net: train epoch 2/3", "U-Net+: train epoch 1/3"] : ["U-Net+: train epoch 1/3"] {
+      let transcript = Transcript { text in
+        guard text.contains(line) else { return }
+        // To the process, not to this thread, which may be one that takes no signals.
+        kill(getpid(), signalNumber)
+        while Interrupts.signalReceived == nil { usleep(100) }
+      }
+      #expect(await bench.run(spec, transcript: transcript, out: cut) == expected)
+      #expect(transcript.errors.contains("goes on where this one ended"))
+    }
+    let plan = Transcript()
+    #expect(await bench.plan(spec, transcript: plan) { $0.out = cut } == .workToDo)
+    #expect(plan.output.contains("checkpoint after epoch 1 of 3"))
+    #expect(await bench.run(spec, out: cut) == .done)
+    try expectSame(bench.steadyFiles(cut), bench.steadyFiles())
+    #expect(bench.trials(cut)["U-Net"]?.log.lines().epochCount == 3)
+  }
+
+  @Test func aCloneReportsWithoutTraining() async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.run(spec) == .done)
+    let before = try bench.steadyFiles()
+    try FileManager.default.removeItem(atPath: "\(bench.results)/cache")
+    for folder in bench.trials().values { try FileManager.default.removeItem(atPath: folder.weights) }
+    try FileManager.default.removeItem(atPath: "\(bench.results)/report.md")
+    try FileManager.default.removeItem(atPath: "\(bench.results)/figures")
+    let transcript = Transcript()
+    #expect(await bench.run(spec, transcript: transcript) == .done)
+    #expect(!transcript.output.contains("train epoch"))
+    try expectSame(bench.steadyFiles(), before)
+    #expect(await bench.report(bench.results) == .done)
+    try expectSame(bench.steadyFiles(), before)
+  }
+
+  @Test func onlyWhatAChangeConcernsRunsAgain() async throws {
+    let bench = try Bench()
+    #expect(await bench.run(try bench.spec()) == .done)
+    // λ of one trial: that trial trains, the other does not.
+    let lambda = Transcript()
+    let changed = try bench.spec(trials: "[{name: U-Net, model.architecture: unet, model.l2: 1e-4}, {name: U-Net+, model.architecture: unet+}]")
+    #expect(await bench.run(changed, transcript: lambda) == .done)
+    #expect(lambda.output.contains("U-Net: train epoch") && !lambda.output.contains("U-Net+: train epoch"))
+    // The threshold: both evaluate, neither trains.
+    let threshold = Transcript()
+    #expect(await bench.run(changed, transcript: threshold) { $0.overrides = ["evaluate.threshold=0.4"] } == .done)
+    #expect(!threshold.output.contains("train epoch"))
+    #expect(threshold.output.contains("(2/2 trials done"))
+    // A comment and a new name: nothing.
+    let renamed = Transcript()
+    let spec = try bench.spec(
+      trials: "[{name: another, model.architecture: unet, model.l2: 1e-4}, {name: U-Net+, model.architecture: unet+}]", extra: "# a comment")
+    #expect(await bench.run(spec, transcript: renamed) == .done)
+    #expect(!renamed.output.contains("train epoch") && !renamed.output.contains("trials done"))
+    #expect(try bench.steadyFiles()["trials.csv"]!.contains("\nanother,1,unet"))
+  }
+
+  @Test func fineTuningGoesOnFromTheTrainingItShares() async throws {
+    let bench = try Bench()
+    let tuned = "{name: tuned, model.architecture: unet, train.fine_tune: {epochs: 2, learning_rate: 1e-4}}"
+    let spec = try bench.spec(trials: "[\(tuned), {name: plain, model.architecture: unet}]")
+    let transcript = Transcript()
+    #expect(await bench.run(spec, transcript: transcript) == .done, "\(transcript.errors)")
+    #expect(transcript.output.components(separatedBy: "train epoch").count - 1 == 3, "three epochs in all, and two of fine-tuning")
+    #expect(transcript.output.components(separatedBy: "fine-tune epoch").count - 1 == 2)
+    #expect(!FileManager.default.fileExists(atPath: bench.trials()["plain"]!.checkpoint))
+    let alone = "\(bench.folder.path)/alone"
+    #expect(await bench.run(try bench.spec(trials: "[\(tuned)]", name: "alone"), out: alone) == .done)
+    let (shared, whole) = (try #require(bench.trials()["tuned"]?.readRecord()), try #require(bench.trials(alone)["tuned"]?.readRecord()))
+    #expect(shared == whole)
+    #expect(shared.losses.map(\.phase) == ["train", "train", "train", "fine-tune", "fine-tune"])
+  }
+
+  @Test func freshRunsEverythingAgainAndOnlyRunsWhatItNames() async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    let one = Transcript()
+    #expect(await bench.run(spec, transcript: one) { $0.only = "*+" } == .done)
+    #expect(!one.output.contains("U-Net: ") && one.output.contains("U-Net+: train epoch"))
+    #expect(try bench.steadyFiles()["report.md"]!.contains("1 of 2 trials"))
+    #expect(await bench.run(spec) == .done)
+    let before = try bench.steadyFiles(), fresh = Transcript()
+    #expect(await bench.run(spec, transcript: fresh) { $0.fresh = true } == .done)
+    #expect(fresh.output.contains("U-Net: train epoch 1/3") && fresh.output.contains("U-Net+: train epoch 1/3"))
+    try expectSame(bench.steadyFiles(), before)
+  }
+
+  @Test func aFailedTrialLeavesItsReasonAndTheOthersGoOn() async throws {
+    let bench = try Bench()
+    let spec = try bench.spec(trials: "[{name: broken, model.architecture: unet, train.learning_rate: 1e30}, {name: sound, model.architecture: unet}]")
+    let transcript = Transcript()
+    #expect(await bench.run(spec, transcript: transcript) { $0.retries = 1 } == .someTrialsFailed)
+    #expect(transcript.errors.contains("broken failed: the loss is not a finite number in epoch 1"))
+    #expect(transcript.output.contains("trying again, 1 of 1"))
+    #expect(bench.trials()["broken"]?.readRecord()?.failure?.contains("not a finite number") == true)
+    #expect(bench.trials()["sound"]?.readRecord()?.failure == nil)
+    let plan = Transcript()
+    #expect(await bench.plan(spec, transcript: plan) == .workToDo)
+    #expect(plan.output.contains("failed before: the loss is not a finite number"))
+  }
+}}
