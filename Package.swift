@@ -10,7 +10,7 @@ let fastC: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=
 
 /// A test target `<room>Tests` that sees `rooms`; `fixtures` are stored numbers from outside (scikit-image, Keras).
 func tests(_ name: String, _ rooms: [Target.Dependency], fixtures: Bool = false) -> Target {
-  .testTarget(name: name, dependencies: rooms, resources: fixtures ? [.copy("Fixtures")] : [])
+  .testTarget(name: name, dependencies: rooms + ["TestSupport"], resources: fixtures ? [.copy("Fixtures")] : [])
 }
 
 let package = Package(
@@ -52,6 +52,7 @@ let package = Package(
     ]),
     .executableTarget(name: "runner", dependencies: ["Runner", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 
+    .target(name: "TestSupport", path: "Tests/TestSupport"),
     tests("DiagnosticsTests", ["Diagnostics"]),
     tests("ExperimentSpecTests", ["ExperimentSpec", "Diagnostics"], fixtures: true),
     tests("TensorCoreTests", ["TensorCore"]),

@@ -1,6 +1,7 @@
 import Engine
 import Foundation
 import TensorCore
+import TestSupport
 import Testing
 
 /// Discs on a noisy ground: enough to learn in a few steps.
@@ -20,7 +21,7 @@ private func discs(count: Int, side: Int, seed: Int = 1) -> Samples {
   return Samples(side: side, images: images, masks: masks)
 }
 
-@Suite(.serialized) struct TrainingTests {
+@Suite(.serialized, .wholeProcessor) struct TrainingTests {
   static let networks = [
     network("unet", .transposed), network("unet++", .transposed), network("unet+", .transposed), network("unet+", .nearest),
   ]

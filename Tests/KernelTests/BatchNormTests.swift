@@ -1,7 +1,8 @@
 import CKernels
+import TestSupport
 import Testing
 
-@Suite struct BatchNormTests {
+@Suite(.serialized, .wholeProcessor) struct BatchNormTests {
   /// Three images of a channel that stand further apart than their pixels.
   struct Channel {
     var pixels: Int, images = 3, stride: Int, x: [Float], dy: [Float]

@@ -1,7 +1,8 @@
 import CKernels
+import TestSupport
 import Testing
 
-@Suite struct ConvolutionTests {
+@Suite(.serialized, .wholeProcessor) struct ConvolutionTests {
   typealias Operation = (kind: ck_conv_kind, kernel: Int, stride: Int, padding: Int, grow: Int)
 
   /// Every kind, kernel and stride with Keras's "same" padding, and some with other paddings and sides.

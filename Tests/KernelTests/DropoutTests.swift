@@ -1,7 +1,8 @@
 import CKernels
+import TestSupport
 import Testing
 
-@Suite struct DropoutTests {
+@Suite(.serialized, .wholeProcessor) struct DropoutTests {
   private func dropped(
     _ x: [Float], first: Int = 0, rate: Float = 0.5, key: UInt64 = 0x0123_4567_89AB_CDEF, epoch: UInt32 = 1, sample: UInt32 = 2,
     layer: UInt32 = 3

@@ -1,7 +1,8 @@
 import CKernels
+import TestSupport
 import Testing
 
-@Suite struct ElementwiseTests {
+@Suite(.serialized, .wholeProcessor) struct ElementwiseTests {
   @Test(arguments: ck_isa.runnable, [0, 1, 17, 1000]) func `ReLU, its gradient and addition`(isa: ck_isa, count: Int) {
     let x = samples(count, seed: 1), dy = samples(count, seed: 2)
     var y = x, dx = dy, more = dy, sum = dy

@@ -1,7 +1,8 @@
 import CKernels
+import TestSupport
 import Testing
 
-@Suite struct PoolingTests {
+@Suite(.serialized, .wholeProcessor) struct PoolingTests {
   static let sides: [(height: Int32, width: Int32)] = [(2, 2), (1, 5), (7, 9), (16, 16), (15, 66), (32, 130)]
   let planes = 3
 

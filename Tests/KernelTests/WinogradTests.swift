@@ -1,8 +1,9 @@
 import CKernels
+import TestSupport
 import Testing
 
 /// Shapes that take the Winograd path (sides in fours and sixteens, eight channels or more).
-@Suite struct WinogradTests {
+@Suite(.serialized, .wholeProcessor) struct WinogradTests {
   private static func shape(_ sides: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
     Convolution(CK_CONV, kernel: 3, stride: 1, padding: 1, sides: sides, slabs: slabs, to: to, images: images)
   }

@@ -2,6 +2,7 @@ import CKernels
 import NetworkGraph
 import Ops
 import TensorCore
+import TestSupport
 import Testing
 
 @testable import Engine
@@ -11,7 +12,7 @@ private func norm(_ values: [Float]) -> Double { values.reduce(0.0) { $0 + Doubl
 private func difference(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce(0.0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }.squareRoot() }
 
 /// The four networks against Keras: outputs in both modes, loss, every gradient, moving statistics, Adam's steps.
-@Suite(.serialized) struct KerasTests {
+@Suite(.serialized, .wholeProcessor) struct KerasTests {
   private struct Machine {
     let program: Program
     let memory: ParameterMemory

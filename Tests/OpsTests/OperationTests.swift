@@ -1,10 +1,11 @@
 import CKernels
 import Ops
 import TensorCore
+import TestSupport
 import Testing
 
 /// What holds for every operation, derived from its samples alone: a new operation is covered without writing a test.
-@Suite(.serialized) struct OperationTests {
+@Suite(.serialized, .wholeProcessor) struct OperationTests {
   static let samples = allOperations.flatMap { $0.samples }
   static let instructionSets = [CK_ISA_REFERENCE, CK_ISA_BASELINE, CK_ISA_AVX2, CK_ISA_AVX512].filter { $0.rawValue <= ck_isa_best().rawValue }
 

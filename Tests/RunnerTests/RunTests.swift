@@ -1,12 +1,13 @@
 import Diagnostics
 import Foundation
 import Report
+import TestSupport
 import Testing
 
 @testable import Runner
 
 /// Everything that runs experiments, one after the other: a process has one set of signal handlers.
-@Suite(.serialized) struct Runs {}
+@Suite(.serialized, .wholeProcessor) struct Runs {}
 
 /// Whole runs through the library's entry, of networks so small that each takes a moment.
 extension Runs { @Suite struct RunTests {
