@@ -1,9 +1,7 @@
-// A convolution path: one implementation of "Convolutions". conv.c picks the path for each pass; see CKernels.h for what each
+// A convolution path: one implementation of "Convolutions". conv.c picks the path; see CKernels.h for what each
 // function does.
 #pragma once
 #include "CKernels.h"
-
-typedef enum { CK_CONV_FORWARD, CK_CONV_BACKWARD_DATA, CK_CONV_BACKWARD_WEIGHTS } ck_conv_pass;
 
 typedef struct {
   size_t (*forward_packed)(const ck_conv *);

@@ -13,8 +13,9 @@
 typedef struct {
   int height, width, in_channels, out_channels;
   int across, rows;           ///< tiles a tile row, tile rows of all images
-  int task_rows;              ///< tile rows a task
-  int tiles;                  ///< tiles a task, rounded up to whole vectors
+  int task_rows;              ///< tile rows at a time
+  int chunks;                 ///< times task_rows a task (weight gradient)
+  int tiles;                  ///< tiles of task_rows, rounded up to whole vectors
   int groups, group_channels; ///< output channels are cut into this many tasks
 } ck_winograd;
 
@@ -27,10 +28,10 @@ typedef struct {
   int relu;
 } ck_winograd_operands;
 
-/// Whether Winograd is the faster path for this pass on the instruction set in use (the table stands in winograd.c).
-int ck_winograd_suits(const ck_conv *c, ck_conv_pass pass);
+/// Whether this convolution goes Winograd's way; the table behind it stands in winograd.c.
+int ck_winograd_suits(const ck_conv *c);
 
-/// Winograd's passes; the functions for the weight gradient are NULL. See conv.h.
+/// All passes by Winograd's way. See conv.h.
 extern const ck_conv_path ck_conv_winograd;
 
 enum {
@@ -47,3 +48,11 @@ ck_winograd_run ck_winograd_baseline, ck_winograd_avx2, ck_winograd_avx512;
 typedef void ck_winograd_transform(const ck_winograd *w, const float *kernel, ptrdiff_t out_step, ptrdiff_t in_step, int flip,
                                    float *packed);
 ck_winograd_transform ck_winograd_pack_baseline, ck_winograd_pack_avx2, ck_winograd_pack_avx512;
+
+// The weight gradient: one task's tiles, and the sum over the `parts` tasks.
+typedef void ck_winograd_correlate(const ck_winograd *w, int task, const ck_slab *in, ck_slab dy, ck_slab y, float *partials,
+                                   float *scratch);
+typedef void ck_winograd_sum(const ck_winograd *w, int task, const float *partials, int parts, float *dkernel, float *dbias,
+                             int accumulate);
+ck_winograd_correlate ck_winograd_weights_baseline, ck_winograd_weights_avx2, ck_winograd_weights_avx512;
+ck_winograd_sum ck_winograd_reduce_baseline, ck_winograd_reduce_avx2, ck_winograd_reduce_avx512;

@@ -15,6 +15,7 @@ import Testing
     shape((16, 16), [20, 24], 70, 3),     // output channels are shared out among tasks
     shape((4, 272), [16], 20, 2),        // a row of tiles longer than a task should be
     shape((64, 64), [12], 24, 1),
+    shape((128, 256), [8], 10, 3),       // a task of the weight gradient goes over several chunks
   ]
 
   @Test(arguments: shapes, ck_isa.fast) func `agrees with the plain loops`(convolution: Convolution, isa: ck_isa) {
@@ -58,5 +59,7 @@ import Testing
     func error(_ a: [Float], _ b: [Float]) -> Double { relativeError(a.filter { !$0.isNaN }, b.filter { !$0.isNaN }) }
     #expect(error(found.y, exact.y) < 1e-5)
     #expect(error(found.dx[0], exact.dx[0]) < 1e-5)
+    #expect(error(found.dkernel, exact.dkernel) < 1e-5)
+    #expect(error(found.dbias, exact.dbias) < 1e-6)
   }
 }
