@@ -27,9 +27,9 @@ final class LocalExecutor {
 
   init(_ session: Session, _ options: RunOptions, _ console: Console) {
     (self.session, self.options) = (session, options)
-    patches = PatchCache(session)
     let trials = Self.order(session)
     display = ProgressDisplay(console, trials: trials.count, work: trials.reduce(0) { $0 + Self.work(of: $1, in: session) })
+    patches = PatchCache(session, display)
     trainings = Trainings(session, patches, display)
   }
 

@@ -12,7 +12,9 @@ final class PatchCache {
   private var test: (key: Fingerprint, store: PatchStore)?
   private var samples: (key: Fingerprint, samples: Samples)?
 
-  init(_ session: Session) { self.session = session }
+  private let display: ProgressDisplay
+
+  init(_ session: Session, _ display: ProgressDisplay) { (self.session, self.display) = (session, display) }
 
   /// - Parameter progress: images done, of how many; from several threads.
   func training(ofTrial trial: Int, progress: @escaping @Sendable (Int, Int) -> Void) throws -> PatchStore {
@@ -20,8 +22,10 @@ final class PatchCache {
     if let training, training.key == key { return training.store }
     let data = session.data(ofTrial: trial), settings = session.experiment.trials[trial].settings
     (training, samples) = (nil, nil)
+    let display = display
     let store = try stored(session.folder.patches(key, "training")) {
-      try PatchStore.prepare(data.index.training, of: data.dataset, .training(settings), threads: session.threads, progress: progress)
+      display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(data.index.training.count) training images")
+      return try PatchStore.prepare(data.index.training, of: data.dataset, .training(settings), threads: session.threads, progress: progress)
     }
     training = (key, store)
     return store
@@ -43,8 +47,10 @@ final class PatchCache {
     let key = Fingerprint(of: ["test patches", "\(settings.patches.size)"] + preprocess.inputs + covered.flatMap { [$0.key, $0.value] })
     if let test, test.key == key { return test.store }
     let data = session.data(ofTrial: trial)
+    let display = display
     let store = try stored(session.folder.patches(key, "test")) {
-      try PatchStore.prepare(data.index.test, of: data.dataset, .test(settings), threads: session.threads, progress: progress)
+      display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(data.index.test.count) test images")
+      return try PatchStore.prepare(data.index.test, of: data.dataset, .test(settings), threads: session.threads, progress: progress)
     }
     test = (key, store)
     return store

@@ -38,7 +38,7 @@ final class ProgressDisplay: Sendable {
       state.clock.drop(work: epochWork * Double(epochsDone))
     }
     if console.isLive { return }
-    console.print("\(label): training, \(epochs) epochs" + (epochsDone > 0 ? ", goes on after epoch \(epochsDone)" : ""))
+    console.print("\(label): training, \(epochs) epoch\(epochs == 1 ? "" : "s")" + (epochsDone > 0 ? ", goes on after epoch \(epochsDone)" : ""))
   }
 
   func update(_ progress: TrainingProgress) {
@@ -49,6 +49,9 @@ final class ProgressDisplay: Sendable {
       show(trialProgress(progress, state), &state)
     }
   }
+
+  /// Something long begins that has no lines of its own; a terminal sees its live line instead.
+  func begin(_ text: String) { if !console.isLive { console.print(text) } }
 
   /// Phases without epochs: patches, evaluation, timing.
   func update(_ progress: TrialProgress) { state.withLock { show(progress, &$0) } }

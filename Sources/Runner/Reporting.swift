@@ -89,7 +89,10 @@ struct Reporting {
       let isOne = names.count == 1 && names[0].trials.count == everyone
       // Several seeds of every trial are a list; anything else that differs names its trials.
       let isList = names.allSatisfy { $0.trials.count == everyone }
-      let value = isOne ? names[0].value : isList ? names.map(\.value).joined(separator: ", ") : names.map { "\($0.value) (\($0.trials.joined(separator: ", ")))" }.joined(separator: "; ")
+      let value =
+        if isOne { names[0].value }
+        else if isList { names.map(\.value).joined(separator: ", ") }
+        else { names.map { "\($0.value) (\($0.trials.joined(separator: ", ")))" }.joined(separator: "; ") }
       return SettingRow(key: key.name, value: value, doc: key.summary)
     }
   }

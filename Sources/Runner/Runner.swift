@@ -96,8 +96,9 @@ public enum Runner {
     let experiment = try load([spec], options)[0]
     if format == .text { show(experiment.notes, surroundings.console) }
     let session = try Session(experiment, options, for: .plan, surroundings)
-    if let missing = session.missingData, format == .text {
-      show(missing.diagnostics.map { Diagnostic(.warning, $0.message, hints: $0.hints) }, surroundings.console)
+    if format == .text {
+      let missing = session.missingData.values.flatMap(\.diagnostics).sorted { $0.message < $1.message }
+      show(missing.map { Diagnostic(.warning, $0.message, hints: $0.hints) }, surroundings.console)
     }
     surroundings.console.put(session.plan.rendered(as: format, notes: Expectation.lines(session)))
     return detailedExitCode && session.plan.hasWork ? .workToDo : .done
@@ -120,7 +121,9 @@ public enum Runner {
     if FileManager.default.fileExists(atPath: place, isDirectory: &isFolder), isFolder.boolValue {
       let folder = ResultsFolder(path: place.count > 1 && place.hasSuffix("/") ? String(place.dropLast()) : place)
       guard FileManager.default.fileExists(atPath: folder.resolvedSpec) else {
-        throw UserError("\(place): no results folder: spec.resolved.yaml is not there", exitCode: .inputOrOutputFailed, hints: ["runner report SPEC finds the folder by the spec's name"])
+        throw UserError(
+          "\(place): no results folder: spec.resolved.yaml is not there", exitCode: .inputOrOutputFailed,
+          hints: ["runner report SPEC finds the folder by the spec's name"])
       }
       (options.out, spec) = (folder.path, folder.resolvedSpec)
     }

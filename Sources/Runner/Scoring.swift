@@ -59,7 +59,8 @@ extension Runner {
     }
     if unknown > 0 { show([Diagnostic(.warning, "\(unknown) masks of \(predictions) have no truth in \(truth)")], console) }
     if pairs.count < theirs.ids.count {
-      show([Diagnostic(.warning, "\(theirs.ids.count - pairs.count) of the \(theirs.ids.count) images of \(truth) have no mask in \(predictions); they do not count")], console)
+      let count = theirs.ids.count
+      show([Diagnostic(.warning, "\(count - pairs.count) of the \(count) images of \(truth) have no mask in \(predictions); they do not count")], console)
     }
     let scores = try pairs.map { pair in
       let (prediction, truth) = (try ours.truth(pair.prediction), try theirs.truth(pair.image))

@@ -19,7 +19,7 @@ struct Session: Sendable {
   /// By the settings that name it; without what could not be found.
   var data: [DataSettings: OpenData]
   /// Why data is missing, where it is.
-  var missingData: UserError?
+  var missingData: [DataSettings: UserError]
 
   enum Purpose {
     case run
@@ -36,12 +36,12 @@ struct Session: Sendable {
     let threads = options.threads ?? Processor.cores
     let earlier = EarlierTrials(folder)
     var data: [DataSettings: OpenData] = [:]
-    var missing: UserError?
+    var missing: [DataSettings: UserError] = [:]
     for settings in Set(experiment.trials.map(\.settings.data)).sorted(by: { $0.order < $1.order }) {
       do {
         data[settings] = try OpenData(settings, commandLineRoot: options.data, threads: threads, remember: purpose == .run, surroundings)
       } catch let error as UserError where error.exitCode == .inputOrOutputFailed || purpose == .report {
-        missing = missing ?? error
+        missing[settings] = error
       }
     }
     let found = data
@@ -62,7 +62,10 @@ struct Session: Sendable {
     plan = Plan(graph, given: snapshot, only: Set(selected))
     (self.experiment, self.folder, self.threads, self.data, missingData) = (experiment, folder, threads, data, missing)
     if purpose != .report { try checkNetworks() }
-    if purpose == .run, let missing, plan.work.contains(where: { $0.job.kind != .report }) { throw missing }
+    if purpose == .run {
+      let working = Set(plan.work.filter { $0.job.kind != .report }.flatMap(\.job.trials)).intersection(selected)
+      for trial in working.sorted() { if let error = missing[experiment.trials[trial].settings.data] { throw error } }
+    }
   }
 
   private static func select(_ graph: ExperimentGraph, _ pattern: String?) throws -> [Int] {
@@ -88,8 +91,8 @@ struct Session: Sendable {
         faults.append(Diagnostic(.error, "\(graph.label(ofTrial: trial)): \(error)"))
       }
       if settings.train.precision != .f32 {
-        faults.append(
-          Diagnostic(.error, "\(graph.label(ofTrial: trial)): train.precision \(settings.train.precision.rawValue) is not to be had on this processor (\(Processor.instructionSet))", hints: ["accepted: f32"]))
+        let message = "train.precision \(settings.train.precision.rawValue) is not to be had on this processor (\(Processor.instructionSet))"
+        faults.append(Diagnostic(.error, "\(graph.label(ofTrial: trial)): \(message)", hints: ["accepted: f32"]))
       }
     }
     if !faults.isEmpty { throw UserError(faults, exitCode: .badCommandOrSpec) }
@@ -106,7 +109,9 @@ struct Session: Sendable {
 
 extension DataSettings {
   /// A fixed order among the settings of one experiment, so that the first error is always the same.
-  fileprivate var order: String { "\(source.rawValue) \(root) \(selection.rawValue) \(testFraction) \(syntheticSeed) \(syntheticTrain) \(syntheticTest) \(syntheticSide)" }
+  fileprivate var order: String {
+    "\(source.rawValue) \(root) \(selection.rawValue) \(testFraction) \(syntheticSeed) \(syntheticTrain) \(syntheticTest) \(syntheticSide)"
+  }
 }
 
 extension TrialSettings {

@@ -32,8 +32,11 @@ public struct Plan: Sendable {
     var steps: [Step] = []
     for job in graph.jobs {
       guard toRun.contains(job.id) else {
-        let there = snapshot.finished.contains(job.fingerprint)
-        steps.append(Step(job: job, state: .cached, reason: there ? "its result is there" : "not needed: " + (leftOut(job) ? "left out by --only" : "all that uses it is done")))
+        let reason =
+          if snapshot.finished.contains(job.fingerprint) { "its result is there" }
+          else if leftOut(job) { "left out by --only" }
+          else { "not needed: all that uses it is done" }
+        steps.append(Step(job: job, state: .cached, reason: reason))
         continue
       }
       if let checkpoint = snapshot.checkpoints[job.fingerprint] {

@@ -74,6 +74,32 @@ extension Runs { @Suite struct FaultTests {
     #expect(await bench.run(spec) { change(&$0); $0.overrides.append("train.epochs=4") } == .inputOrOutputFailed)
   }
 
+  @Test func dataDamagedWhileItRunsFailsTheTrialAlone() async throws {
+    let bench = try Bench(), data = "\(bench.folder.path)/data"
+    _ = try Runner.synthesizeData(to: data, training: 3, test: 2, side: 64, seed: 1, threads: 1, Transcript().surroundings(cache: bench.folder.path))
+    let spec = try bench.spec(trials: "[{name: sound, model.architecture: unet}, {name: broken, model.architecture: unet, preprocess.tv_weight: 0.2}]")
+    let image = "\(data)/images/\(try #require(try FileManager.default.contentsOfDirectory(atPath: "\(data)/images").sorted().first))"
+    // Broken after the first trial has its patches, behind the back of the index: same size, same time of change.
+    let transcript = Transcript { text in
+      guard text.contains("sound: train epoch 1/3") else { return }
+      var info = stat()
+      stat(image, &info)
+      if let file = FileHandle(forWritingAtPath: image) {
+        try? file.seek(toOffset: 60)
+        try? file.write(contentsOf: Data(repeating: 7, count: 200))
+        try? file.close()
+      }
+      #if os(Linux)
+        utimensat(AT_FDCWD, image, [info.st_atim, info.st_mtim], 0)
+      #endif
+    }
+    let code = await bench.run(spec, transcript: transcript) { $0.overrides = ["data.source=folder", "data.root=\(data)", "data.selection=all"] }
+    #expect(code == .someTrialsFailed)
+    #expect(bench.trials()["sound"]?.readRecord()?.failure == nil)
+    #expect(bench.trials()["broken"]?.readRecord()?.failure?.contains(image) == true)
+    #expect(try bench.steadyFiles()["trials.csv"]!.contains("failed"))
+  }
+
   @Test func reportsOfNothing() async throws {
     let bench = try Bench(), spec = try bench.spec()
     #expect(await bench.report(spec) == .inputOrOutputFailed)

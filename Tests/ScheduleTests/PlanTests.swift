@@ -82,6 +82,12 @@ import Testing
     #expect(reasons(plan, .index) == ["its result is not there"])
   }
 
+  @Test func onlyTheTrialsAskedForRun() {
+    let plan = Plan(graph(threeNetworks()), given: Snapshot(), only: [2])
+    #expect(plan.work.map(\.job.kind) == [.index, .preprocess, .patches, .train, .evaluate, .time, .report])
+    #expect(reasons(plan, .train) == ["left out by --only", "left out by --only", "no record"])
+  }
+
   @Test func failedTrialsRunAgain() {
     let graph = graph(experiment([("a", .unet, unchanged)]))
     var snapshot = Snapshot()
