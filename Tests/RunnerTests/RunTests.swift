@@ -2,11 +2,12 @@ import Diagnostics
 import Foundation
 import Report
 import TestSupport
+import TestSupport
 import Testing
 
 @testable import Runner
 
-/// Everything that runs experiments, one after the other: a process has one set of signal handlers.
+/// Everything that runs experiments, one after the other: a process has one set of signal handlers, and one instruction set.
 @Suite(.serialized, .wholeProcessor) struct Runs {}
 
 /// Whole runs through the library's entry, of networks so small that each takes a moment.
