@@ -2,7 +2,6 @@ import Diagnostics
 import Foundation
 import Report
 import TestSupport
-import TestSupport
 import Testing
 
 @testable import Runner
