@@ -51,10 +51,13 @@ extension EvaluateSettings {
 
 extension ImageScore {
   /// Scores `mask` against both readings of the truth: its connected regions (the paper's), and one object per annotated nucleus (the contest's).
-  init(image: String, mask: Mask, truth: Mask, nuclei: LabelImage, connectivity: Int) {
+  ///
+  /// - Parameter objects: the predicted objects where they are more than the mask's regions: touching nuclei told apart. The paper's reading
+  ///   takes the mask's regions all the same.
+  init(image: String, mask: Mask, objects: LabelImage? = nil, truth: Mask, nuclei: LabelImage, connectivity: Int) {
     let prediction = mask.connectedRegions(connectivity: connectivity).labels
     let regions = ImageMetrics.score(truth: truth.connectedRegions(connectivity: connectivity).labels, prediction: prediction)
-    let annotated = ImageMetrics.score(truth: nuclei, prediction: prediction)
+    let annotated = ImageMetrics.score(truth: nuclei, prediction: objects ?? prediction)
     self.init(
       image: image, nuclei: regions.truthObjects, objects: regions.predictedObjects, averageIoU: regions.averageIoU, iouAt050: regions.iouAt050,
       averagePrecision: regions.averagePrecision, contestScore: annotated.contestScore, annotatedNuclei: annotated.truthObjects,

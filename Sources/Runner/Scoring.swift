@@ -69,7 +69,8 @@ extension Runner {
           "\(pair.prediction).png: \(prediction.mask.width) × \(prediction.mask.height) pixels; its truth has \(truth.mask.width) × \(truth.mask.height)",
           exitCode: .damagedData)
       }
-      return ImageScore(image: pair.image, mask: prediction.mask, truth: truth.mask, nuclei: truth.labels, connectivity: 8)
+      return ImageScore(
+        image: pair.image, mask: prediction.mask, objects: prediction.labels, truth: truth.mask, nuclei: truth.labels, connectivity: 8)
     }
     guard let summary = ScoreSummary(scores) else {
       throw UserError("neither truth nor predictions have an object in any image", exitCode: .inputOrOutputFailed)

@@ -47,6 +47,19 @@ import Testing
     #expect(again.average_iou == scores.average_iou && again.contest_score == scores.contest_score)
   }
 
+  @Test func labelsTellTouchingNucleiApart() throws {
+    let folder = try TemporaryFolder()
+    for name in ["masks", "truth"] { try FileManager.default.createDirectory(atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true) }
+    let touching = LabelImage(width: 8, height: 4, pixels: (0..<32).map { $0 % 8 < 4 ? 1 : 2 })
+    try PNG.write(touching, to: "\(folder.path)/truth/a.png")
+    try PNG.write(touching, to: "\(folder.path)/masks/a.png")
+    let apart = try evaluate(folder, truth: "\(folder.path)/truth").1
+    #expect(apart.contest_score == 1 && apart.average_iou == 1)
+    try PNG.write(touching.map { $0 == 0 ? UInt8(0) : 1 }, to: "\(folder.path)/masks/a.png")
+    let merged = try evaluate(folder, truth: "\(folder.path)/truth").1
+    #expect(merged.contest_score == 0 && merged.average_iou == 1)
+  }
+
   @Test func otherSizesAndNamesAreErrors() throws {
     let folder = try TemporaryFolder()
     for name in ["masks", "truth"] { try FileManager.default.createDirectory(atPath: "\(folder.path)/\(name)", withIntermediateDirectories: true) }
