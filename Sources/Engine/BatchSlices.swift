@@ -24,7 +24,6 @@ final class BatchSlices {
   init(_ network: Network, batch: Int, memory: ParameterMemory, threads: Int) {
     (self.network, self.memory) = (network, memory)
     pool = ThreadPool(threads: threads) { ck_flush_denormals() }
-    ck_flush_denormals()
     trainingSlice = network.needsWholeBatch ? batch : min(Self.slice, batch)
     largest = Program(network, images: trainingSlice, training: true, parameters: memory, pool: pool)
     programs[Key(images: trainingSlice, training: true)] = largest
@@ -45,6 +44,7 @@ final class BatchSlices {
 
   /// Sum of the losses of these samples; in training, `memory` then holds the gradients of their mean.
   func run(_ samples: Samples, _ indices: [Int], training: Bool, loss: SegmentationLoss, draw: ([Int]) -> DropoutDraw?) -> Double {
+    ck_flush_denormals()  // this thread works too
     let plane = samples.side * samples.side, size = training ? trainingSlice : Self.slice
     var sum = 0.0, start = 0
     while start < indices.count {

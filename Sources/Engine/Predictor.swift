@@ -18,7 +18,6 @@ public final class Predictor {
     memory = ParameterMemory(network, training: false)
     memory.restore(weights.values)
     pool = ThreadPool(threads: threads) { ck_flush_denormals() }
-    ck_flush_denormals()
     program = Program(network, images: batch, training: false, parameters: memory, pool: pool)
     plane = height * width
   }
@@ -32,6 +31,7 @@ public final class Predictor {
   /// - Returns: the foreground's probabilities, laid out alike.
   public func probabilities(_ patches: [Float], count: Int) -> [Float] {
     precondition(patches.count == count * plane, "\(patches.count) values are not \(count) patches of \(plane)")
+    ck_flush_denormals()  // this thread works too
     return [Float](unsafeUninitializedCapacity: patches.count) { result, initialized in
       patches.withUnsafeBufferPointer { source in
         var start = 0

@@ -50,7 +50,7 @@ import Testing
     try withTemporaryFolder { folder in
       #expect(userError { _ = try PNG.read(path: folder) }?.message == "\(folder): Is a directory")
       #expect(userError { try PNG.write(Mask(width: 1, height: 1, repeating: 1), to: "\(folder)/none/a.png") }?.message
-        == "\(folder)/none/a.png: No such file or directory")
+        == "\(folder)/none/a.png: cannot create: No such file or directory")
     }
   }
 

@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import TestSupport
 import Testing
 
@@ -50,14 +51,20 @@ import Testing
     #expect(relativeError(v, exact.map { Float($0.v) }) < 5e-5)
   }
 
-  @Test func `denormals are flushed where asked`() {
-    // A fresh value at run time, so that nothing is folded while compiling.
-    let tiny = Float.leastNormalMagnitude * samples(1, seed: 1).map { abs($0) * 0.001 + 0.5 }[0]
-    var product: [Float] = [tiny]
-    #expect(product[0] != 0)
-    ck_flush_denormals()
-    ck_add([tiny], &product, 1)
-    #expect(product[0] == 0)
+  /// On a thread of its own: the setting stays with a thread, and Swift Testing's threads are everybody's.
+  @Test func `denormals are flushed where asked`() async {
+    let (before, after) = await withCheckedContinuation { (done: CheckedContinuation<(Float, Float), Never>) in
+      Thread {
+        // A fresh value at run time, so that nothing is folded while compiling.
+        let tiny = Float.leastNormalMagnitude * samples(1, seed: 1).map { abs($0) * 0.001 + 0.5 }[0]
+        var product: [Float] = [tiny]
+        let before = product[0]
+        ck_flush_denormals()
+        ck_add([tiny], &product, 1)
+        done.resume(returning: (before, product[0]))
+      }.start()
+    }
+    #expect(before != 0 && after == 0)
   }
 }
 
