@@ -26,7 +26,8 @@ class Work:
     def title(self):
         what = "inference" if self.mode == "infer" else "training step"
         threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
-        return f"{self.network} B = {self.base_filters}, {what}, {self.precision}, batch {self.batch}, {threads}"
+        unusual = (f", N = {self.depth}" if self.depth != 5 else "") + (f", {self.side} × {self.side}" if self.side != 256 else "")
+        return f"{self.network} B = {self.base_filters}{unusual}, {what}, {self.precision}, batch {self.batch}, {threads}"
 
     def options(self, *left_out):
         """As command-line options, which ours and the peers' scripts share."""

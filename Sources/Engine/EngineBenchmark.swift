@@ -1,3 +1,4 @@
+import Foundation
 import NetworkGraph
 import Ops
 import TensorCore
@@ -18,6 +19,8 @@ public struct EngineBenchmark: Sendable {
     public var plannedMegabytes: Double
     /// From building the network to the end of the first call.
     public var firstCallMilliseconds: Double
+    /// When the first call ended, Unix seconds: whoever started this process learns from it how long the whole start took.
+    public var firstCallEnded: Double
     /// Milliseconds of one call by layer, where asked for.
     public var layers: [Layer]
 
@@ -26,6 +29,8 @@ public struct EngineBenchmark: Sendable {
       public var backward: Bool
       public var milliseconds: Double
       public var multiplyAdds: Int
+      /// What must cross the memory at least once: feature maps read and written, weights and their gradients (float32).
+      public var bytes: Int
     }
     public var median: Double { millisecondsPerPatch.sorted()[millisecondsPerPatch.count / 2] }
     public var minimum: Double { millisecondsPerPatch.min()! }
@@ -78,7 +83,7 @@ public struct EngineBenchmark: Sendable {
       layers = { slices.profile() }
     }
     call()
-    let first = (clock.now - start).seconds * 1e3
+    let first = (clock.now - start).seconds * 1e3, firstEnded = Date().timeIntervalSince1970
     call()
     var times: [Double] = []
     let begin = clock.now
@@ -90,7 +95,7 @@ public struct EngineBenchmark: Sendable {
     return Result(
       network: network, mode: mode, batch: batch, threads: threads, side: side, millisecondsPerPatch: times, multiplyAdds: symbolic.multiplyAdds,
       peakResidentMegabytes: Processor.peakResidentMegabytes, plannedMegabytes: Double(planned) / 1e6, firstCallMilliseconds: first,
-      layers: byLayer ? layers() : [])
+      firstCallEnded: firstEnded, layers: byLayer ? layers() : [])
   }
 }
 
@@ -99,7 +104,6 @@ extension Program {
   func layerTimes(rounds: Int = 9, draw: DropoutDraw?) -> [EngineBenchmark.Result.Layer] {
     let clock = ContinuousClock()
     var times: [[Double]] = [], layers: [EngineBenchmark.Result.Layer] = []
-    let costs = Dictionary(network.nodes.map { ($0.name, network.multiplyAdds(of: $0) * images) }, uniquingKeysWith: max)
     for round in 0..<rounds {
       var index = 0
       profile(draw) { name, kind, backward, run in
@@ -107,8 +111,16 @@ extension Program {
         run()
         let elapsed = (clock.now - before).seconds * 1e3
         if round == 0 {
+          let node = network.nodes[backward ? 2 * network.nodes.count - 1 - index : index]
+          let weights = node.parameters.reduce(0) { $0 + network.parameters[$1].declaration.count }
+          let inputs = node.inputs.reduce(0) { $0 + network.shapes[$1].count }, output = network.shapes[node.output].count
+          // Backward computes the gradients of weights and of inputs; the image wants none.
+          let passes = backward && plan.gradients[node.inputs[0]] != nil ? 2 : 1
           times.append([])
-          layers.append(.init(name: name, kind: kind, backward: backward, milliseconds: 0, multiplyAdds: (costs[name] ?? 0) * (backward ? 2 : 1)))
+          layers.append(
+            .init(
+              name: name, kind: kind, backward: backward, milliseconds: 0,
+              multiplyAdds: network.multiplyAdds(of: node) * images * passes, bytes: 4 * ((inputs * passes + output) * images + weights * passes)))
         }
         times[index].append(elapsed)
         index += 1

@@ -33,18 +33,21 @@ struct Bench: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Patches at once.", valueName: "n")) var batch = 1
   @OptionGroup var threads: Threads
   @Option(help: "f32 or bf16.") var precision = "f32"
+  @Option(help: "Time calls for at least this long.") var seconds = 4.0
+  @Flag(help: "Also time every layer, with one slice of the batch.") var layers = false
   @Flag(help: "One JSON object.") var json = false
 
   func validate() throws {
     if network.architecture == nil { throw ValidationError("name a network with --architecture") }
     if !(1...4096).contains(batch) { throw ValidationError("--batch \(batch): accepted: 1 to 4096") }
     if !["f32", "bf16"].contains(precision) { throw ValidationError("--precision \(precision): accepted: f32, bf16") }
+    if !(0...3600).contains(seconds) { throw ValidationError("--seconds \(seconds): accepted: 0 to 3600") }
   }
 
   func run() async throws {
-    try await finish {
-      try Runner.bench(network.choice, mode: mode, batch: batch, threads: threads.threads, precision: precision, json: json, $0)
-    }
+    let options = Runner.BenchOptions(
+      mode: mode, batch: batch, threads: threads.threads, precision: precision, seconds: seconds, layers: layers, json: json)
+    try await finish { try Runner.bench(network.choice, options, $0) }
   }
 }
 
