@@ -62,10 +62,10 @@ class Campaign:
                 command, extra = self.contenders.command("ours", work, 0, layers=True)
                 result = measure.run(command, self.contenders.environment(extra))
                 self._say_result(result)
-                for layer in result.get("layers", ()):
+                for place, layer in enumerate(result.get("layers", ())):
                     self.layers.add(
                         subject=work.title, round=round_ + 1, architecture=work.architecture, upsampling=work.upsampling,
-                        base_filters=work.base_filters, mode=work.mode, threads=work.threads, layer=layer["name"], kind=layer["kind"],
+                        base_filters=work.base_filters, mode=work.mode, threads=work.threads, place=place, layer=layer["name"], kind=layer["kind"],
                         direction="backward" if layer["backward"] else "forward", milliseconds=round(layer["ms"], 4),
                         multiply_adds=layer["multiply_adds"], bytes=layer["bytes"])
 

@@ -21,9 +21,10 @@ def layers_of(lines):
     """One entry a layer: medians over the rounds, with rate (GFLOP/s) and intensity (FLOP a byte)."""
     grouped = {}
     for line in lines:
-        grouped.setdefault((line["subject"], line["layer"], line["kind"], line["direction"]), []).append(line)
+        # By its place in the step: pools and concatenations have no names.
+        grouped.setdefault((line["subject"], line["place"], line["layer"], line["kind"], line["direction"]), []).append(line)
     entries = []
-    for (subject, layer, kind, direction), group in grouped.items():
+    for (subject, _, layer, kind, direction), group in grouped.items():
         line, milliseconds = group[0], statistics.median(float(g["milliseconds"]) for g in group)
         flops = 2 * int(line["multiply_adds"])
         entries.append({

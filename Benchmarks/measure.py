@@ -8,7 +8,7 @@ COLUMNS = ("subject", "round", "contender", "version", "architecture", "upsampli
            "threads", "precision", "side", "ms_per_patch", "ms_per_patch_min", "steps", "gflops", "peak_rss_mb", "planned_mb",
            "startup_ms", "isa", "failure")
 CEILING_COLUMNS = ("round", "threads", "isa", "fma_gflops", "triad_gbs", "l2_gbs")
-LAYER_COLUMNS = ("subject", "round", "architecture", "upsampling", "base_filters", "mode", "threads", "layer", "kind", "direction",
+LAYER_COLUMNS = ("subject", "round", "architecture", "upsampling", "base_filters", "mode", "threads", "place", "layer", "kind", "direction",
                  "milliseconds", "multiply_adds", "bytes")
 TIMEOUT = 900  # seconds: no measurement takes nearly as long
 
