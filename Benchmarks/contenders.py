@@ -48,7 +48,8 @@ class Contenders:
             script = [python, str(HERE / "peers" / "ort_openvino.py"), str(self.model(work)), "--engine", name]
             return script + work.options("architecture", "upsampling", "base_filters", "depth", "mode") + timing, {}
         if name == "tensorflow":
-            return [python, str(HERE / "peers" / "keras_unet.py"), *work.options(), *timing], {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+            script = [python, str(HERE / "peers" / "keras_unet.py"), *work.options(), *timing]
+            return script, {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
         if name == "torch-tuned":
             return [python, str(HERE / "peers" / "torch_unet.py"), *work.options(), *timing, "--layout", "nhwc", "--flush-denormals"], KEEP_MEMORY
         raise ValueError(name)

@@ -86,7 +86,8 @@ def growth(path, rates, ceilings):
         names = sorted({value for (a, _, _), line in rates.items() if a == axis for value, _ in line})
         if not names:
             continue
-        chart = drawing.Chart(80 + (index % 2) * 480, 50 + (index // 2) * 360, 400, 260, None, y, f"U-Net, along {axis}", labels[axis], "GFLOP/s", names)
+        chart = drawing.Chart(80 + (index % 2) * 480, 50 + (index // 2) * 360, 400, 260, None, y,
+                              f"U-Net, along {axis}", labels[axis], "GFLOP/s", names)
         for threads, dash in ((1, "5 4"), (2, "")):
             if threads in ceilings:
                 chart.line([(-0.5, ceilings[threads][0]), (len(names) - 0.5, ceilings[threads][0])], "#999999", dash, 1.2)

@@ -130,7 +130,8 @@ def _layers(out, entries, ceilings, isa):
         lines = []
         for entry in sorted(own, key=lambda e: e["milliseconds"], reverse=True)[:8]:
             roof = f"{entry['gflops'] / figures.attainable(entry, ceilings):.0%}" if entry["flops"] else "–"
-            lines.append([f"{entry['layer'] or '–'} {entry['kind']}, {entry['direction']}", f"{entry['milliseconds']:.3f}", f"{entry['milliseconds'] / whole:.1%}",
+            lines.append([f"{entry['layer'] or '–'} {entry['kind']}, {entry['direction']}", f"{entry['milliseconds']:.3f}",
+                          f"{entry['milliseconds'] / whole:.1%}",
                           f"{entry['gflops']:.0f}" if entry["flops"] else "–", f"{entry['intensity']:.1f}", roof])
         text += [f"### {subject}", "", *_table(["layer", "ms", "of the time", "GFLOP/s", "FLOP a byte", "of its roof"], lines)]
     return text
