@@ -3,7 +3,7 @@ import ExperimentSpec
 import Foundation
 import Schedule
 
-/// What a plan expects of each trial beside its jobs: the network's size and cost, and how long it took before.
+/// What a plan expects of each trial beside its jobs: the network's size and cost, its memory, and how long it took before.
 enum Expectation {
   static func lines(_ session: Session) -> [String] {
     let earlier = EarlierTrials(session.folder)
@@ -13,10 +13,17 @@ enum Expectation {
       let epochs = settings.phases.reduce(0) { $0 + $1.epochs }
       return [
         session.graph.label(ofTrial: trial), "\(facts.parameters)", "\(ProgressText.fixed(Double(facts.multiplyAdds) / 1e9, 3))e9", "\(epochs)",
-        expectedTime(of: trial, epochs: epochs, session, earlier),
+        memory(of: settings, threads: session.threads), expectedTime(of: trial, epochs: epochs, session, earlier),
       ]
     }
-    return ["", "expected:"] + aligned([["trial", "parameters", "multiply–adds a patch", "epochs", "training time"]] + rows)
+    return ["", "expected:"] + aligned([["trial", "parameters", "multiply–adds a patch", "epochs", "training memory", "training time"]] + rows)
+  }
+
+  /// The engine's plan; the patches, mapped from their file, come on top.
+  private static func memory(of settings: TrialSettings, threads: Int) -> String {
+    let planned = try? settings.networkConfiguration.plannedMegabytes(
+      side: settings.patches.size, batch: settings.train.batch, training: true, threads: threads)
+    return planned.map { "\(Int($0.rounded(.up))) MB" } ?? ""
   }
 
   /// Scaled from a trial that ran here before: of the same network if there is one, else of any, by multiply–adds.

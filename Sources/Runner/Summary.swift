@@ -36,21 +36,45 @@ extension Runner {
     var parameters: Int
     var trainable_parameters: Int
     var multiply_adds: Int
+    /// What the memory plan expects, weights and optimiser included: to predict a patch, and to train with `batch`.
+    var inference_mb: Double
+    var training_mb: Double
+    var batch: Int
 
-    init(_ configuration: NetworkConfiguration, side: Int) throws {
+    init(_ configuration: NetworkConfiguration, side: Int, batch: Int) throws {
       let facts = try NetworkFacts.of(configuration, side: side)
       (architecture, base_filters, depth) = (configuration.architecture, configuration.options.baseFilters, configuration.options.depth)
       upsampling = architecture == "unet+" ? configuration.options.upsampling.rawValue : ""
       (parameters, trainable_parameters, multiply_adds) = (facts.parameters, facts.trainableParameters, facts.multiplyAdds)
+      inference_mb = try configuration.plannedMegabytes(side: side, batch: 1, training: false).rounded()
+      training_mb = try configuration.plannedMegabytes(side: side, batch: batch, training: true).rounded()
+      self.batch = batch
     }
 
-    var row: [String] { [architecture, "\(base_filters)", "\(depth)", upsampling, "\(parameters)", "\(trainable_parameters)", "\(multiply_adds)"] }
-    static let header = ["architecture", "B", "N", "up-sampling", "parameters", "trainable", "multiply–adds a patch"]
+    var row: [String] {
+      [
+        architecture, "\(base_filters)", "\(depth)", upsampling, grouped(parameters), grouped(trainable_parameters), grouped(multiply_adds),
+        "\(Int(inference_mb)) MB", "\(Int(training_mb)) MB (batch \(batch))",
+      ]
+    }
+    static let header = ["architecture", "B", "N", "up-sampling", "weights", "trainable", "multiply–adds a patch", "to predict", "to train"]
   }
 
+  /// Layers, shapes, weights, multiply–adds and memory of one network; memory is for one thread and a training batch of 16.
   public static func summary(_ choice: NetworkChoice, json: Bool, _ surroundings: Surroundings) throws -> ExitCode {
-    let summary = try NetworkSummary(choice.configuration, side: choice.side)
-    surroundings.console.put(json ? try jsonText(summary) : aligned([NetworkSummary.header, summary.row]).joined(separator: "\n") + "\n")
+    let configuration = choice.configuration
+    let summary = try NetworkSummary(configuration, side: choice.side, batch: 16)
+    if json {
+      surroundings.console.put(try jsonText(summary))
+      return .done
+    }
+    let network = try configuration.network(height: choice.side, width: choice.side)
+    let layers = network.nodes.map { node in
+      let weights = node.parameters.reduce(0) { $0 + network.parameters[$1].declaration.count }, cost = network.multiplyAdds(of: node)
+      return [node.name, node.operation.kind, "\(network.shapes[node.output])", weights > 0 ? grouped(weights) : "", cost > 0 ? grouped(cost) : ""]
+    }
+    let table = [["layer", "operation", "output", "weights", "multiply–adds"], ["image", "", "\(network.image)", "", ""]] + layers
+    surroundings.console.put((aligned(table) + ["", ""] + aligned([NetworkSummary.header, summary.row])).joined(separator: "\n") + "\n")
     return .done
   }
 
@@ -58,12 +82,19 @@ extension Runner {
   public static func summary(spec: String, _ options: RunOptions, json: Bool, _ surroundings: Surroundings) throws -> ExitCode {
     var seen: Set<NetworkConfiguration> = []
     let summaries = try load([spec], options)[0].trials.compactMap { trial -> NetworkSummary? in
-      let configuration = trial.settings.networkConfiguration
-      return seen.insert(configuration).inserted ? try NetworkSummary(configuration, side: trial.settings.patches.size) : nil
+      let settings = trial.settings, configuration = settings.networkConfiguration
+      guard seen.insert(configuration).inserted else { return nil }
+      return try NetworkSummary(configuration, side: settings.patches.size, batch: settings.train.batch)
     }
     struct Networks: Encodable { var networks: [NetworkSummary] }
     surroundings.console.put(
       json ? try jsonText(Networks(networks: summaries)) : aligned([NetworkSummary.header] + summaries.map(\.row)).joined(separator: "\n") + "\n")
     return .done
+  }
+
+  /// 1941093 → "1,941,093".
+  static func grouped(_ number: Int) -> String {
+    let digits = String(number)
+    return String(digits.enumerated().flatMap { ($0 > 0 && (digits.count - $0) % 3 == 0 ? [","] : []) + [$1] })
   }
 }
