@@ -12,6 +12,10 @@ public final class Program {
     var name: String
     var operation: any CompiledOperation
     var frame: Frame
+    /// `frame` with the inputs where backward finds them.
+    var backwardFrame: Frame
+    /// What is computed again before this step's backward: a step, and its frame with the output's second place.
+    var recomputes: [(step: Int, frame: Frame)]
     var parameters: [UnsafeMutablePointer<Float>]
   }
   private var steps: [Step]
@@ -61,16 +65,26 @@ public final class Program {
     let (scratchPointers, sharedPointer) = (scratch.map(\.pointer), shared.pointer)
     steps = zip(lowered.nodes.indices, compiled).map { index, operation in
       let node = lowered.nodes[index]
+      let frame = Frame(
+        inputs: node.inputs.map { slab($0, plan.values[$0]) }, output: slab(node.output, plan.values[node.output]),
+        inputGradients: node.inputs.map { slab($0, plan.gradients[$0]) }, accumulates: accumulates[index],
+        outputGradient: slab(node.output, plan.gradients[node.output]),
+        parameters: node.parameters.map { parameters.value($0) },
+        parameterGradients: training ? node.parameters.map { parameters.gradient($0) } : [], accumulatesParameters: false,
+        scratch: scratchPointers, shared: sharedPointer, pool: pool, draw: DropoutDraw(seed: 0, epoch: 0, samples: Array(0..<images)))
+      var backwardFrame = frame
+      backwardFrame.inputs = node.inputs.map { slab($0, plan.recomputed[$0] ?? plan.values[$0]) }
       return Step(
-        name: node.name, operation: operation,
-        frame: Frame(
-          inputs: node.inputs.map { slab($0, plan.values[$0]) }, output: slab(node.output, plan.values[node.output]),
-          inputGradients: node.inputs.map { slab($0, plan.gradients[$0]) }, accumulates: accumulates[index],
-          outputGradient: slab(node.output, plan.gradients[node.output]),
-          parameters: node.parameters.map { parameters.value($0) },
-          parameterGradients: training ? node.parameters.map { parameters.gradient($0) } : [], accumulatesParameters: false,
-          scratch: scratchPointers, shared: sharedPointer, pool: pool, draw: DropoutDraw(seed: 0, epoch: 0, samples: Array(0..<images))),
+        name: node.name, operation: operation, frame: frame, backwardFrame: backwardFrame, recomputes: [],
         parameters: node.parameters.map { parameters.value($0) })
+    }
+    let readers = lowered.consumers()
+    for (producer, node) in lowered.nodes.enumerated() {
+      guard let buffer = plan.recomputed[node.output] else { continue }
+      let first = readers[node.output].last { lowered.nodes[$0].operation.savedForBackward.contains(.inputs) }!
+      var frame = steps[producer].frame
+      frame.output = slab(node.output, buffer)
+      steps[first].recomputes.append((producer, frame))
     }
   }
 
@@ -90,7 +104,7 @@ public final class Program {
   public func forward(_ draw: DropoutDraw? = nil) {
     prepare()
     for index in steps.indices {
-      if let draw { steps[index].frame.draw = draw }
+      if let draw { (steps[index].frame.draw, steps[index].backwardFrame.draw) = (draw, draw) }
       steps[index].operation.forward(steps[index].frame)
     }
   }
@@ -99,8 +113,8 @@ public final class Program {
   /// - Parameter accumulate: add to the gradients (a later slice of the same batch).
   public func backward(accumulate: Bool) {
     for index in steps.indices.reversed() {
-      steps[index].frame.accumulatesParameters = accumulate
-      steps[index].operation.backward(steps[index].frame)
+      steps[index].backwardFrame.accumulatesParameters = accumulate
+      backward(steps[index])
     }
   }
 
@@ -112,8 +126,13 @@ public final class Program {
     }
     guard training else { return }
     for (index, step) in steps.enumerated().reversed() {
-      body(step.name, network.nodes[index].operation.kind, true) { step.operation.backward(step.frame) }
+      body(step.name, network.nodes[index].operation.kind, true) { backward(step) }
     }
+  }
+
+  private func backward(_ step: Step) {
+    for (producer, frame) in step.recomputes { steps[producer].operation.recompute(frame) }
+    step.operation.backward(step.backwardFrame)
   }
 
   private func prepare() {

@@ -29,6 +29,9 @@ public struct BatchNormalization: Operation, Hashable {
 
   public var savedForBackward: SavedValues { [.inputs] }
   public var needsWholeBatch: Bool { true }
+  /// Backward reads the convolution's output anyhow; keeping its normalised copy beside it would double the memory of a whole
+  /// batch, and computing it again is one pass of 30.
+  public var isRecomputed: Bool { true }
   public func compile(_ site: Site) -> any CompiledOperation { CompiledBatchNormalization(self, site) }
 
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
@@ -89,6 +92,15 @@ private final class CompiledBatchNormalization: CompiledOperation {
       for n in 0..<images {
         ck_scale_shift(input.image(n) + c * plane, output.image(n) + c * plane, Int64(plane), scale, shift, relu)
       }
+    }
+  }
+
+  func recompute(_ frame: Frame) {
+    let input = frame.inputs[0], output = frame.output, plane = shape.plane, relu: Int32 = operation.relu ? 1 : 0, statistics = statistics.pointer
+    frame.pool.run(tasks: shape.channels * images) { task, _ in
+      let (n, c) = (task / shape.channels, task % shape.channels)
+      ck_scale_shift(
+        input.image(n) + c * plane, output.image(n) + c * plane, Int64(plane), statistics[4 * c + 2], statistics[4 * c + 3], relu)
     }
   }
 

@@ -18,6 +18,8 @@ public protocol Operation: Sendable {
   var savedForBackward: SavedValues { get }
   /// True where statistics run over the whole batch, so that it cannot be worked in slices.
   var needsWholeBatch: Bool { get }
+  /// True where the output is worth computing again in backward from saved inputs, instead of keeping it since forward.
+  var isRecomputed: Bool { get }
   func compile(_ site: Site) -> any CompiledOperation
   /// The definition in plain loops, training mode.
   func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar>
@@ -28,6 +30,7 @@ extension Operation {
   public func parameters(_ inputs: [FeatureShape]) -> [ParameterDeclaration] { [] }
   public func multiplyAdds(_ inputs: [FeatureShape]) -> Int { 0 }
   public var needsWholeBatch: Bool { false }
+  public var isRecomputed: Bool { false }
 }
 
 /// Every operation there is; the checks in `OpsTests` run over it.
@@ -94,6 +97,8 @@ public protocol CompiledOperation: AnyObject {
   /// Called after the parameters have changed and before the next forward.
   func prepare(_ parameters: [UnsafeMutablePointer<Float>], backward: Bool)
   func forward(_ frame: Frame)
+  /// The output of the last forward once more, into `frame.output`, without its side effects.
+  func recompute(_ frame: Frame)
   func backward(_ frame: Frame)
 }
 
@@ -102,6 +107,7 @@ extension CompiledOperation {
   public var shared: Int { 0 }
   public var resident: Int { 0 }
   public func prepare(_ parameters: [UnsafeMutablePointer<Float>], backward: Bool) {}
+  public func recompute(_ frame: Frame) { forward(frame) }
 }
 
 /// The memory one compiled operation works on. Gradients are laid out like the values they belong to.

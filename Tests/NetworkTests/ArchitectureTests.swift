@@ -47,7 +47,7 @@ import Testing
     for training in [true, false] {
       let network = try Self.configuration(architecture, .nearest, base: 4, depth: 4).network(height: 32, width: 32).lowered(training: training)
       let plan = MemoryPlan(network, images: 3, training: training)
-      let buffers = (plan.values + plan.gradients).compactMap { $0 }
+      let buffers = (plan.values + plan.gradients + plan.recomputed).compactMap { $0 }
       #expect(buffers.count > network.nodes.count)
       for (i, a) in buffers.enumerated() {
         #expect(a.offset + a.floats <= plan.arena)
