@@ -1,10 +1,13 @@
 // The public functions of "Convolutions": each hands over to the path chosen for the shape and the instruction set.
 #include "conv_direct.h"
+#include "enlarged.h"
 #include "winograd.h"
 
 static const ck_conv_path *path(const ck_conv *c) {
   if (ck_isa_current() == CK_ISA_REFERENCE) return &ck_conv_reference;
-  return ck_winograd_suits(c) ? &ck_conv_winograd : &ck_conv_direct;
+  if (ck_winograd_suits(c)) return &ck_conv_winograd;
+  if (ck_enlarged_suits(c)) return &ck_conv_enlarged;
+  return &ck_conv_direct;
 }
 
 size_t ck_conv_forward_packed(const ck_conv *c) { return path(c)->forward_packed(c); }

@@ -3,51 +3,19 @@
 
 #include <string.h>
 
+#include "vectors.h"
+
 // ---- How a pass is cut ----------------------------------------------------------------------------------------
 
-static int minimum(int a, int b) { return a < b ? a : b; }
-static int maximum(int a, int b) { return a > b ? a : b; }
-static int divide_up(int a, int b) { return (a + b - 1) / b; }
-static int round_up(int a, int b) { return divide_up(a, b) * b; }
-
-static ck_winograd plan(const ck_conv *c, int back) {
-  ck_winograd w = {.height = c->in_height, .width = c->in_width};
-  w.in_channels = back ? c->out_channels : c->in_channels;
-  w.out_channels = back ? c->in_channels : c->out_channels;
-  w.across = w.width / 4;
-  w.rows = c->images * w.height / 4;
-  // 32 tiles keep V of 128 channels within 1 MB of L2; with fewer channels 64 tiles are as fast, and read U half as often.
-  w.task_rows = minimum(w.rows, maximum(1, (w.in_channels > 64 ? 32 : 64) / w.across));
-  w.tiles = round_up(w.task_rows * w.across, 16);
-  const int blocks = divide_up(w.out_channels, CK_WINOGRAD_BLOCK);
-  // Few tiles: the output channels are shared out as well, at the price of transforming the input once a group.
-  const int wanted = divide_up(8, divide_up(w.rows, w.task_rows));
-  w.group_channels = divide_up(blocks, minimum(wanted, maximum(1, blocks / 2))) * CK_WINOGRAD_BLOCK;
-  w.groups = divide_up(w.out_channels, w.group_channels);
-  return w;
+// 32 tiles keep V of 128 channels within 1 MB of L2; with fewer channels 64 tiles are as fast, and read U half as often.
+static ck_tiling plan(const ck_conv *c, int back) {
+  return ck_tiling_data(c, back, 4, (back ? c->out_channels : c->in_channels) > 64 ? 32 : 64);
 }
 
-static ck_winograd weights_plan(const ck_conv *c) {
-  ck_winograd w = {.height = c->in_height, .width = c->in_width, .in_channels = c->in_channels, .out_channels = c->out_channels};
-  w.across = w.width / 4;
-  w.rows = c->images * w.height / 4;
-  // 128 tiles: 64 add up lanes twice as often (−5 %), 256 leave L2 (−15 to −30 %).
-  w.task_rows = minimum(w.rows, maximum(1, 128 / w.across));
-  w.tiles = round_up(w.task_rows * w.across, 16);
-  const int steps = divide_up(w.rows, w.task_rows);
-  w.chunks = divide_up(steps, 32);
-  const int blocks = divide_up(w.out_channels, CK_WINOGRAD_BLOCK), tasks = divide_up(steps, w.chunks);
-  w.group_channels = divide_up(blocks, minimum(divide_up(8, tasks), maximum(1, blocks / 4))) * CK_WINOGRAD_BLOCK;
-  w.groups = divide_up(w.out_channels, w.group_channels);
-  return w;
-}
+// 128 tiles: 64 add up lanes twice as often (−5 %), 256 leave L2 (−15 to −30 %).
+static ck_tiling weights_plan(const ck_conv *c) { return ck_tiling_weights(c, 4, 128); }
 
-/// Floats that one cut of the tiles leaves of the weight gradient: kernels, whose channels are rounded up to fours, then biases.
-static ptrdiff_t partial_size(const ck_winograd *w) {
-  return (ptrdiff_t)9 * round_up(w->in_channels, 4) * round_up(w->out_channels, 4) + round_up(w->out_channels, 16);
-}
-
-static int partial_count(const ck_winograd *w) { return divide_up(w->rows, w->task_rows * w->chunks); }
+static ptrdiff_t partial_size(const ck_tiling *w) { return ck_tiling_partial(w, 3); }
 
 // A thread's scratch. Strides get one cache line more than a power of two, so that the 36 positions of a tile do not
 // compete for one cache set.
@@ -58,9 +26,9 @@ typedef struct {
 } workspace;
 
 /// `m_channels` output channels in M.
-static workspace workspace_with(const ck_winograd *w, int m_channels, float *scratch) {
+static workspace workspace_with(const ck_tiling *w, int m_channels, float *scratch) {
   workspace at = {.e_stride = 4 * w->tiles + 16,
-                  .v_stride = (ptrdiff_t)round_up(w->in_channels, 4) * w->tiles + 16,
+                  .v_stride = (ptrdiff_t)ck_round_up(w->in_channels, 4) * w->tiles + 16,
                   .m_stride = (ptrdiff_t)m_channels * w->tiles + 16};
   ptrdiff_t v = 6 * at.e_stride, m = v + CK_WINOGRAD_POSITIONS * at.v_stride, zeros = m + CK_WINOGRAD_POSITIONS * at.m_stride;
   ptrdiff_t inner = zeros + w->width;
@@ -75,12 +43,10 @@ static workspace workspace_with(const ck_winograd *w, int m_channels, float *scr
   return at;
 }
 
-static workspace workspace_of(const ck_winograd *w, float *scratch) { return workspace_with(w, CK_WINOGRAD_BLOCK, scratch); }
+static workspace workspace_of(const ck_tiling *w, float *scratch) { return workspace_with(w, CK_BLOCK, scratch); }
 
 // ---- The passes, for each instruction set ------------------------------------------------------------------------
 
-#define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("clang loop unroll(full)")
 #define CK_TEMPLATE "winograd.inc.h"
 #include "each_isa.h"
 
@@ -92,83 +58,80 @@ static workspace workspace_of(const ck_winograd *w, float *scratch) { return wor
 
 // ---- A convolution's path -------------------------------------------------------------------------------------
 
-static size_t packed_size(ck_winograd w) {
-  return (size_t)divide_up(w.out_channels, CK_WINOGRAD_BLOCK) * CK_WINOGRAD_BLOCK * CK_WINOGRAD_POSITIONS * w.in_channels;
+static size_t packed_size(ck_tiling w) {
+  return (size_t)ck_divide_up(w.out_channels, CK_BLOCK) * CK_BLOCK * CK_WINOGRAD_POSITIONS * w.in_channels;
 }
 
-static int tasks(ck_winograd w) { return divide_up(w.rows, w.task_rows) * w.groups; }
-
 static size_t forward_packed(const ck_conv *c) { return packed_size(plan(c, 0)); }
-static int forward_tasks(const ck_conv *c) { return tasks(plan(c, 0)); }
+static int forward_tasks(const ck_conv *c) { return ck_tiling_tasks(plan(c, 0)); }
 
 static size_t forward_scratch(const ck_conv *c) {
-  const ck_winograd w = plan(c, 0);
+  const ck_tiling w = plan(c, 0);
   return (size_t)workspace_of(&w, NULL).size;
 }
 
 static void forward_pack(const ck_conv *c, const float *kernel, float *packed) {
-  const ck_winograd w = plan(c, 0);
+  const ck_tiling w = plan(c, 0);
   CK_PICK(ck_winograd_pack)(&w, kernel, (ptrdiff_t)c->in_channels * 9, 9, 0, packed);
 }
 
 static void forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
                     ck_slab out, float *scratch) {
   (void)slabs;
-  const ck_winograd w = plan(c, 0);
-  const ck_winograd_operands io = {.in = in, .out = &out, .packed = packed, .bias = bias, .relu = relu};
+  const ck_tiling w = plan(c, 0);
+  const ck_operands io = {.in = in, .out = &out, .packed = packed, .bias = bias, .relu = relu};
   CK_PICK(ck_winograd)(&w, task, io, scratch);
 }
 
 static size_t backward_data_packed(const ck_conv *c) { return packed_size(plan(c, 1)); }
-static int backward_data_tasks(const ck_conv *c) { return tasks(plan(c, 1)); }
+static int backward_data_tasks(const ck_conv *c) { return ck_tiling_tasks(plan(c, 1)); }
 
 static size_t backward_data_scratch(const ck_conv *c) {
-  const ck_winograd w = plan(c, 1);
+  const ck_tiling w = plan(c, 1);
   return (size_t)workspace_of(&w, NULL).size;
 }
 
 static void backward_data_pack(const ck_conv *c, const float *kernel, float *packed) {
-  const ck_winograd w = plan(c, 1);
+  const ck_tiling w = plan(c, 1);
   CK_PICK(ck_winograd_pack)(&w, kernel, 9, (ptrdiff_t)c->in_channels * 9, 1, packed);
 }
 
 static void backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
                           const int *accumulate, int slabs, float *scratch) {
   (void)slabs;
-  const ck_winograd w = plan(c, 1);
-  const ck_winograd_operands io = {.in = &dy, .out = dx, .gate = y, .packed = packed, .accumulate = accumulate};
+  const ck_tiling w = plan(c, 1);
+  const ck_operands io = {.in = &dy, .out = dx, .gate = y, .packed = packed, .accumulate = accumulate};
   CK_PICK(ck_winograd)(&w, task, io, scratch);
 }
 
 static size_t backward_weights_partials(const ck_conv *c) {
-  const ck_winograd w = weights_plan(c);
-  return (size_t)partial_size(&w) * partial_count(&w);
+  const ck_tiling w = weights_plan(c);
+  return (size_t)partial_size(&w) * ck_tiling_cuts(&w);
 }
 
 static int backward_weights_tasks(const ck_conv *c) {
-  const ck_winograd w = weights_plan(c);
-  return partial_count(&w) * w.groups;
+  return ck_tiling_tasks(weights_plan(c));
 }
 
 static size_t backward_weights_scratch(const ck_conv *c) {
-  const ck_winograd w = weights_plan(c);
-  const size_t du = (size_t)round_up(w.in_channels, 4) * round_up(w.group_channels, 4) + 16;
-  return (size_t)workspace_with(&w, round_up(w.group_channels, 4), NULL).size + CK_WINOGRAD_POSITIONS * du;
+  const ck_tiling w = weights_plan(c);
+  const size_t du = (size_t)ck_round_up(w.in_channels, 4) * ck_round_up(w.group_channels, 4) + 16;
+  return (size_t)workspace_with(&w, ck_round_up(w.group_channels, 4), NULL).size + CK_WINOGRAD_POSITIONS * du;
 }
 
 static void backward_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
                              float *scratch) {
   (void)slabs;
-  const ck_winograd w = weights_plan(c);
+  const ck_tiling w = weights_plan(c);
   CK_PICK(ck_winograd_weights)(&w, task, in, dy, y, partials, scratch);
 }
 
-static int backward_weights_reduce_tasks(const ck_conv *c) { return divide_up(c->out_channels, CK_WINOGRAD_BLOCK); }
+static int backward_weights_reduce_tasks(const ck_conv *c) { return ck_divide_up(c->out_channels, CK_BLOCK); }
 
 static void backward_weights_reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
                                     int accumulate) {
-  const ck_winograd w = weights_plan(c);
-  CK_PICK(ck_winograd_reduce)(&w, task, partials, partial_count(&w), dkernel, dbias, accumulate);
+  const ck_tiling w = weights_plan(c);
+  CK_PICK(ck_winograd_reduce)(&w, task, partials, ck_tiling_cuts(&w), dkernel, dbias, accumulate);
 }
 
 const ck_conv_path ck_conv_winograd = {

@@ -7,26 +7,7 @@
 // columns 4t … 4t + 3 of its rows laid end to end. Vectors run along t, so that no step but the split of rows into
 // their columns modulo 4 moves values between lanes.
 #pragma once
-#include "conv.h"
-
-/// A pass over all tiles, from `in_channels` to `out_channels`, and how it is cut. It depends on the shape alone.
-typedef struct {
-  int height, width, in_channels, out_channels;
-  int across, rows;           ///< tiles a tile row, tile rows of all images
-  int task_rows;              ///< tile rows at a time
-  int chunks;                 ///< times task_rows a task (weight gradient)
-  int tiles;                  ///< tiles of task_rows, rounded up to whole vectors
-  int groups, group_channels; ///< output channels are cut into this many tasks
-} ck_winograd;
-
-/// What a pass reads and writes. `gate`, where it has data, masks the input: x ⊙ [gate > 0].
-typedef struct {
-  const ck_slab *in, *out;
-  ck_slab gate;
-  const float *packed, *bias; ///< bias: NULL for none
-  const int *accumulate;      ///< of each slab of `out`; NULL: none
-  int relu;
-} ck_winograd_operands;
+#include "tiling.h"
 
 /// Whether this convolution goes Winograd's way; the table behind it stands in winograd.c.
 int ck_winograd_suits(const ck_conv *c);
@@ -34,25 +15,22 @@ int ck_winograd_suits(const ck_conv *c);
 /// All passes by Winograd's way. See conv.h.
 extern const ck_conv_path ck_conv_winograd;
 
-enum {
-  CK_WINOGRAD_POSITIONS = 36,
-  CK_WINOGRAD_BLOCK = 16,     ///< output channels that M holds, and whose weights lie together: U [Cout/16, 36, Cin, 16]
-};
+enum { CK_WINOGRAD_POSITIONS = 36 };
 
-// One task of a pass, for each instruction set (winograd.inc.h).
-typedef void ck_winograd_run(const ck_winograd *w, int task, ck_winograd_operands io, float *scratch);
+// One task of a pass, for each instruction set (winograd.inc.h). Packed weights: U [Cout/16, 36, Cin, 16].
+typedef void ck_winograd_run(const ck_tiling *w, int task, ck_operands io, float *scratch);
 ck_winograd_run ck_winograd_baseline, ck_winograd_avx2, ck_winograd_avx512;
 
 // U from the kernel of output channel o and input channel c at kernel + o · out_step + c · in_step, turned by half a turn
 // where `flip`.
-typedef void ck_winograd_transform(const ck_winograd *w, const float *kernel, ptrdiff_t out_step, ptrdiff_t in_step, int flip,
+typedef void ck_winograd_transform(const ck_tiling *w, const float *kernel, ptrdiff_t out_step, ptrdiff_t in_step, int flip,
                                    float *packed);
 ck_winograd_transform ck_winograd_pack_baseline, ck_winograd_pack_avx2, ck_winograd_pack_avx512;
 
 // The weight gradient: one task's tiles, and the sum over the `parts` tasks.
-typedef void ck_winograd_correlate(const ck_winograd *w, int task, const ck_slab *in, ck_slab dy, ck_slab y, float *partials,
+typedef void ck_winograd_correlate(const ck_tiling *w, int task, const ck_slab *in, ck_slab dy, ck_slab y, float *partials,
                                    float *scratch);
-typedef void ck_winograd_sum(const ck_winograd *w, int task, const float *partials, int parts, float *dkernel, float *dbias,
+typedef void ck_winograd_sum(const ck_tiling *w, int task, const float *partials, int parts, float *dkernel, float *dbias,
                              int accumulate);
 ck_winograd_correlate ck_winograd_weights_baseline, ck_winograd_weights_avx2, ck_winograd_weights_avx512;
 ck_winograd_sum ck_winograd_reduce_baseline, ck_winograd_reduce_avx2, ck_winograd_reduce_avx512;

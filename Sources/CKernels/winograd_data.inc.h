@@ -21,64 +21,31 @@ INLINE void CK_NAME(transform_kernel)(VEC a, VEC b, VEC c, VEC o[6]) {
 }
 
 // G g Gᵀ of 16 output channels by one input channel; kernel (o, c) begins at kernel + o · out_step + c · in_step.
-void CK_NAME(ck_winograd_pack)(const ck_winograd *w, const float *kernel, ptrdiff_t out_step, ptrdiff_t in_step, int flip,
+void CK_NAME(ck_winograd_pack)(const ck_tiling *w, const float *kernel, ptrdiff_t out_step, ptrdiff_t in_step, int flip,
                                float *packed) {
-  const ptrdiff_t position = (ptrdiff_t)w->in_channels * CK_WINOGRAD_BLOCK;
-  for (int block = 0; block < w->out_channels; block += CK_WINOGRAD_BLOCK, packed += CK_WINOGRAD_POSITIONS * position)
+  const ptrdiff_t position = (ptrdiff_t)w->in_channels * CK_BLOCK;
+  for (int block = 0; block < w->out_channels; block += CK_BLOCK, packed += CK_WINOGRAD_POSITIONS * position)
     for (int c = 0; c < w->in_channels; c++) {
-      _Alignas(64) float g[9][CK_WINOGRAD_BLOCK] = {0};
-      for (int o = 0; o < CK_WINOGRAD_BLOCK && block + o < w->out_channels; o++) {
+      _Alignas(64) float g[9][CK_BLOCK] = {0};
+      for (int o = 0; o < CK_BLOCK && block + o < w->out_channels; o++) {
         const float *from = kernel + (block + o) * out_step + c * in_step;
         UNROLL for (int k = 0; k < 9; k++) g[k][o] = from[flip ? 8 - k : k];
       }
-      for (int o = 0; o < CK_WINOGRAD_BLOCK; o += CK_LANES) {
+      for (int o = 0; o < CK_BLOCK; o += CK_LANES) {
         VEC h[3][6];
         UNROLL for (int j = 0; j < 3; j++) CK_NAME(transform_kernel)(LOAD(g[j] + o), LOAD(g[3 + j] + o), LOAD(g[6 + j] + o), h[j]);
         UNROLL for (int r = 0; r < 6; r++) {
           VEC u[6];
           CK_NAME(transform_kernel)(h[0][r], h[1][r], h[2][r], u);
-          UNROLL for (int s = 0; s < 6; s++) STORE_LOOSE(packed + (r * 6 + s) * position + c * CK_WINOGRAD_BLOCK + o, u[s]);
+          UNROLL for (int s = 0; s < 6; s++) STORE_LOOSE(packed + (r * 6 + s) * position + c * CK_BLOCK + o, u[s]);
         }
       }
     }
 }
 
-// M[o, t …] = Σ U[c, o] V[c, t …] for `channels` output channels and `vectors` vectors, both constants.
-INLINE void CK_NAME(product)(const int channels, const int vectors, const float *u, const float *v, ptrdiff_t tiles, int depth,
-                             float *m) {
-  VEC sum[16];
-  UNROLL for (int i = 0; i < channels * vectors; i++) sum[i] = (VEC){0};
-  for (int c = 0; c < depth; c++) {
-    VEC x[4];
-    __builtin_prefetch(u + (depth + c) * CK_WINOGRAD_BLOCK);  // the next position's: U comes from L3 (+10 % at 256 channels)
-    UNROLL for (int k = 0; k < vectors; k++) x[k] = LOAD(v + c * tiles + k * CK_LANES);
-    UNROLL for (int o = 0; o < channels; o++) {
-      const VEC weight = u[c * CK_WINOGRAD_BLOCK + o] - (VEC){0};
-      UNROLL for (int k = 0; k < vectors; k++) sum[o * vectors + k] += weight * x[k];
-    }
-  }
-  UNROLL for (int o = 0; o < channels; o++)
-    UNROLL for (int k = 0; k < vectors; k++) STORE(m + o * tiles + k * CK_LANES, sum[o * vectors + k]);
-}
-
-// All tiles of one position for up to 16 output channels.
-static void CK_NAME(position)(const float *u, const float *v, int tiles, int depth, int channels, float *m) {
-  int t = 0;
-#if CK_LANES == 16
-  for (; t + 4 * CK_LANES <= tiles; t += 4 * CK_LANES)
-    for (int o = 0; o < channels; o += 4) CK_NAME(product)(4, 4, u + o, v + t, tiles, depth, m + o * tiles + t);
-  for (; t + 2 * CK_LANES <= tiles; t += 2 * CK_LANES)
-    for (int o = 0; o < channels; o += 8) CK_NAME(product)(8, 2, u + o, v + t, tiles, depth, m + o * tiles + t);
-  for (; t < tiles; t += CK_LANES) CK_NAME(product)(16, 1, u, v + t, tiles, depth, m + t);
-#else
-  for (; t < tiles; t += 2 * CK_LANES)
-    for (int o = 0; o < channels; o += 4) CK_NAME(product)(4, 2, u + o, v + t, tiles, depth, m + o * tiles + t);
-#endif
-}
-
 // The outputs of the tiles of one vector, from their 36 positions.
 INLINE void CK_NAME(output_tiles)(const float *m, ptrdiff_t m_stride, float bias, float floor, int accumulate, float *const to[4],
-                                  int width) {
+                                  int width, ptrdiff_t ahead) {
   VEC z[4][6];
   UNROLL for (int s = 0; s < 6; s++) {
     VEC column[6], o[4];
@@ -93,15 +60,15 @@ INLINE void CK_NAME(output_tiles)(const float *m, ptrdiff_t m_stride, float bias
     VEC row[4] = {ZIP_LOW(low0, low1), ZIP_HIGH(low0, low1), ZIP_LOW(high0, high1), ZIP_HIGH(high0, high1)};
     UNROLL for (int k = 0; k < 4; k++) {
       float *p = to[k] + i * width;
+      __builtin_prefetch(p + ahead);
       VEC y = row[k] + bias;
       if (accumulate) y += LOAD_LOOSE(p);
-      const BITS below = y < floor;
-      STORE_LOOSE(p, (VEC)(((BITS)y & ~below) | ((BITS)(floor - (VEC){0}) & below)));
+      STORE_LOOSE(p, CK_NAME(at_least)(y, floor));
     }
   }
 }
 
-void CK_NAME(ck_winograd)(const ck_winograd *w, int task, ck_winograd_operands io, float *scratch) {
+void CK_NAME(ck_winograd)(const ck_tiling *w, int task, ck_operands io, float *scratch) {
   const int tiles = w->tiles, width = w->width, per_image = w->height / 4;
   const int group = task % w->groups, row0 = task / w->groups * w->task_rows;
   const int rows = w->rows - row0 < w->task_rows ? w->rows - row0 : w->task_rows;
@@ -110,10 +77,10 @@ void CK_NAME(ck_winograd)(const ck_winograd *w, int task, ck_winograd_operands i
   CK_NAME(input_channels)(w, row0, rows, io.in, io.gate, at);
 
   const int end = (group + 1) * w->group_channels < w->out_channels ? (group + 1) * w->group_channels : w->out_channels;
-  for (int block = group * w->group_channels; block < end; block += CK_WINOGRAD_BLOCK) {
-    const int channels = end - block < CK_WINOGRAD_BLOCK ? end - block : CK_WINOGRAD_BLOCK;
-    const ptrdiff_t u_stride = (ptrdiff_t)w->in_channels * CK_WINOGRAD_BLOCK;
-    const float *u = io.packed + block / CK_WINOGRAD_BLOCK * CK_WINOGRAD_POSITIONS * u_stride;
+  for (int block = group * w->group_channels; block < end; block += CK_BLOCK) {
+    const int channels = end - block < CK_BLOCK ? end - block : CK_BLOCK;
+    const ptrdiff_t u_stride = (ptrdiff_t)w->in_channels * CK_BLOCK;
+    const float *u = io.packed + block / CK_BLOCK * CK_WINOGRAD_POSITIONS * u_stride;
     for (int p = 0; p < CK_WINOGRAD_POSITIONS; p++)
       CK_NAME(position)(u + p * u_stride, at.v + p * at.v_stride, tiles, w->in_channels, channels, at.m + p * at.m_stride);
     const ck_slab *out = io.out;
@@ -132,9 +99,9 @@ void CK_NAME(ck_winograd)(const ck_winograd *w, int task, ck_winograd_operands i
         }
         const float *from = at.m + (ptrdiff_t)(o - block) * tiles + t;
         if (accumulate)
-          CK_NAME(output_tiles)(from, at.m_stride, bias, floor, 1, to, width);
+          CK_NAME(output_tiles)(from, at.m_stride, bias, floor, 1, to, width, plane);
         else
-          CK_NAME(output_tiles)(from, at.m_stride, bias, floor, 0, to, width);
+          CK_NAME(output_tiles)(from, at.m_stride, bias, floor, 0, to, width, plane);
       }
     }
   }

@@ -1,37 +1,4 @@
-// Part of winograd.inc.h: vectors, and from the planes of input channels to V.
-
-typedef float CK_NAME(vec) __attribute__((vector_size(4 * CK_LANES)));
-typedef float CK_NAME(loose) __attribute__((vector_size(4 * CK_LANES), aligned(4)));
-typedef int32_t CK_NAME(bits) __attribute__((vector_size(4 * CK_LANES)));
-#define VEC CK_NAME(vec)
-#define BITS CK_NAME(bits)
-#define LOAD(p) (*(const VEC *)(p))
-#define STORE(p, v) (*(VEC *)(p) = (v))
-#define LOAD_LOOSE(p) (*(const CK_NAME(loose) *)(p))
-#define STORE_LOOSE(p, v) (*(CK_NAME(loose) *)(p) = (v))
-
-#if CK_LANES == 16
-#define EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-#define ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
-#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define ZIP_HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#define AFTER(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
-#define BEFORE(a, b) __builtin_shufflevector(a, b, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)
-#elif CK_LANES == 8
-#define EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
-#define ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
-#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#define ZIP_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#define AFTER(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8)
-#define BEFORE(a, b) __builtin_shufflevector(a, b, 7, 8, 9, 10, 11, 12, 13, 14)
-#else
-#define EVEN(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
-#define ODD(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
-#define ZIP_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
-#define ZIP_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
-#define AFTER(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4)
-#define BEFORE(a, b) __builtin_shufflevector(a, b, 3, 4, 5, 6)
-#endif
+// Part of winograd.inc.h: from the planes of input channels to V.
 
 // Bᵀ d, of six vectors.
 INLINE void CK_NAME(transform_input)(const VEC d[6], VEC o[6]) {
@@ -43,9 +10,6 @@ INLINE void CK_NAME(transform_input)(const VEC d[6], VEC o[6]) {
   o[4] = r - s;
   o[5] = 4 * d[1] + (d[5] - 5 * d[3]);
 }
-
-// 1 where the gate is open, else 0 (CK_FACTOR, of a vector).
-INLINE VEC CK_NAME(factor)(const float *gate) { return (VEC)((BITS)(1 - (VEC){0}) & (LOAD_LOOSE(gate) > 0)); }
 
 // Along y: the six transformed rows of one tile row, from six input rows. Six short rows of a plane far from the last are
 // too little for the processor to foresee: asking for those of the next channel (`ahead` floats on) gains 10 to 30 %.
@@ -96,7 +60,7 @@ INLINE void CK_NAME(input_columns)(const float *e, const int32_t *inner, int til
 }
 
 // V[p, c, t] of all input channels, for `rows` tile rows from row0 on. Tiles beyond the last row are zeros.
-static void CK_NAME(input_channels)(const ck_winograd *w, int row0, int rows, const ck_slab *in, ck_slab gate, workspace at) {
+static void CK_NAME(input_channels)(const ck_tiling *w, int row0, int rows, const ck_slab *in, ck_slab gate, workspace at) {
   const int width = w->width, per_image = w->height / 4;
   const int64_t plane = (int64_t)w->height * width;
   memset(at.e, 0, sizeof(float) * 6 * at.e_stride);

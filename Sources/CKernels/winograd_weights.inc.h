@@ -1,12 +1,5 @@
 // Part of winograd.inc.h: the gradient of the kernel, dg = Gᵀ[Σ (A dy Aᵀ) ⊙ (Bᵀ d B)]G over all tiles, which is the forward
 // pass turned around: dU[p] = dM[p] · V[p]ᵀ, dU [Cout, Cin], dM [Cout, tiles].
-//
-// Vectors still run along tiles. BLOCK_OUT × 4 products of a row of dM with a row of V are summed lane by lane, and only at
-// the end of a chunk of tiles are lanes added up. (Laying out V by channels instead needs no such sums, but 144 shuffles
-// more for the 36 vectors of a channel.)
-
-#define BLOCK_OUT (CK_LANES == 16 ? 4 : 2)
-#define BLOCK_SIZE (BLOCK_OUT * 4)
 
 // A y, of four vectors.
 INLINE void CK_NAME(transform_gradient)(const VEC y[4], VEC o[6]) {
@@ -44,7 +37,7 @@ INLINE void CK_NAME(gradient_rows)(const float *dy, const float *gate, int width
 }
 
 // M[p, o, t] = A dy Aᵀ of `channels` channels from o0 on, for `rows` tile rows from row0 on.
-static void CK_NAME(gradient_channels)(const ck_winograd *w, int row0, int rows, int o0, int channels, ck_slab dy, ck_slab gate,
+static void CK_NAME(gradient_channels)(const ck_tiling *w, int row0, int rows, int o0, int channels, ck_slab dy, ck_slab gate,
                                        workspace at) {
   const int width = w->width, per_image = w->height / 4;
   const int64_t plane = (int64_t)w->height * width;
@@ -69,44 +62,16 @@ static void CK_NAME(gradient_channels)(const ck_winograd *w, int row0, int rows,
   }
 }
 
-// One vector of the sums over the lanes of CK_LANES vectors.
-INLINE VEC CK_NAME(lane_sums)(VEC *v) {
-  UNROLL for (int n = CK_LANES / 2; n > 0; n /= 2)
-    UNROLL for (int i = 0; i < n; i++) v[i] = EVEN(v[2 * i], v[2 * i + 1]) + ODD(v[2 * i], v[2 * i + 1]);
-  return v[0];
-}
-
-// dU (= or +=) of BLOCK_OUT output channels by `channels` input channels, four at a time.
-static void CK_NAME(correlate)(const float *m, const float *v, ptrdiff_t tiles, int channels, float *du, int first) {
-  for (int c = 0; c < channels; c += 4, v += 4 * tiles, du += BLOCK_SIZE) {
-    VEC sum[BLOCK_SIZE];
-    UNROLL for (int i = 0; i < BLOCK_SIZE; i++) sum[i] = (VEC){0};
-    for (int t = 0; t < tiles; t += CK_LANES) {
-      VEC x[4];
-      UNROLL for (int k = 0; k < 4; k++) x[k] = LOAD(v + k * tiles + t);
-      UNROLL for (int o = 0; o < BLOCK_OUT; o++) {
-        const VEC g = LOAD(m + o * tiles + t);
-        UNROLL for (int k = 0; k < 4; k++) sum[o * 4 + k] += g * x[k];
-      }
-    }
-    UNROLL for (int i = 0; i < BLOCK_SIZE; i += CK_LANES) {
-      VEC total = CK_NAME(lane_sums)(sum + i);
-      if (!first) total += LOAD(du + i);
-      STORE(du + i, total);
-    }
-  }
-}
-
-void CK_NAME(ck_winograd_weights)(const ck_winograd *w, int task, const ck_slab *in, ck_slab dy, ck_slab y, float *partials,
+void CK_NAME(ck_winograd_weights)(const ck_tiling *w, int task, const ck_slab *in, ck_slab dy, ck_slab y, float *partials,
                                   float *scratch) {
   const int group = task % w->groups, row0 = task / w->groups * w->task_rows * w->chunks;
   const int o0 = group * w->group_channels;
   const int channels = w->out_channels - o0 < w->group_channels ? w->out_channels - o0 : w->group_channels;
-  const int in_blocks = divide_up(w->in_channels, 4), out_blocks = divide_up(channels, BLOCK_OUT);
-  const workspace at = workspace_with(w, round_up(w->group_channels, 4), scratch);
+  const int in_blocks = ck_divide_up(w->in_channels, 4), out_blocks = ck_divide_up(channels, BLOCK_OUT);
+  const workspace at = workspace_with(w, ck_round_up(w->group_channels, 4), scratch);
   const ptrdiff_t du_stride = (ptrdiff_t)in_blocks * out_blocks * BLOCK_SIZE + 16;
   float *du = scratch + at.size;
-  float *part = partials + task / w->groups * partial_size(w), *bias = part + partial_size(w) - round_up(w->out_channels, 16) + o0;
+  float *part = partials + task / w->groups * partial_size(w), *bias = part + partial_size(w) - ck_round_up(w->out_channels, 16) + o0;
 
   for (int chunk = 0; chunk < w->chunks; chunk++) {
     const int begin = row0 + chunk * w->task_rows, rows = w->rows - begin < w->task_rows ? w->rows - begin : w->task_rows;
@@ -121,12 +86,8 @@ void CK_NAME(ck_winograd_weights)(const ck_winograd *w, int task, const ck_slab 
                              w->tiles, w->in_channels - c < half_l1 ? w->in_channels - c : half_l1,
                              du + p * du_stride + ((ptrdiff_t)o * in_blocks + c / 4) * BLOCK_SIZE, chunk == 0);
     // Position (1, 1) of dM is the sum of the tile.
-    for (int o = 0; o < channels; o++) {
-      const float *row = at.m + 7 * at.m_stride + (ptrdiff_t)o * w->tiles;
-      VEC sum[CK_LANES] = {0};
-      for (int t = 0; t < w->tiles; t += CK_LANES) sum[0] += LOAD(row + t);
-      bias[o] = (chunk == 0 ? 0 : bias[o]) + CK_NAME(lane_sums)(sum)[0];
-    }
+    for (int o = 0; o < channels; o++)
+      bias[o] = (chunk == 0 ? 0 : bias[o]) + CK_NAME(row_sum)(at.m + 7 * at.m_stride + (ptrdiff_t)o * w->tiles, w->tiles);
   }
 
   float *out = part + (ptrdiff_t)(o0 / BLOCK_OUT) * in_blocks * 9 * BLOCK_SIZE;
@@ -147,11 +108,11 @@ void CK_NAME(ck_winograd_weights)(const ck_winograd *w, int task, const ck_slab 
     }
 }
 
-void CK_NAME(ck_winograd_reduce)(const ck_winograd *w, int task, const float *partials, int parts, float *dkernel, float *dbias,
+void CK_NAME(ck_winograd_reduce)(const ck_tiling *w, int task, const float *partials, int parts, float *dkernel, float *dbias,
                                  int accumulate) {
-  const int in_blocks = divide_up(w->in_channels, 4), o0 = task * CK_WINOGRAD_BLOCK;
-  const int end = o0 + CK_WINOGRAD_BLOCK < w->out_channels ? o0 + CK_WINOGRAD_BLOCK : w->out_channels;
-  const ptrdiff_t size = partial_size(w), biases = size - round_up(w->out_channels, 16);
+  const int in_blocks = ck_divide_up(w->in_channels, 4), o0 = task * CK_BLOCK;
+  const int end = o0 + CK_BLOCK < w->out_channels ? o0 + CK_BLOCK : w->out_channels;
+  const ptrdiff_t size = partial_size(w), biases = size - ck_round_up(w->out_channels, 16);
   for (int o = o0; o < end; o += BLOCK_OUT)
     for (int c = 0; c < w->in_channels; c += 4) {
       float sum[9 * BLOCK_SIZE] = {0};
@@ -170,6 +131,3 @@ void CK_NAME(ck_winograd_reduce)(const ck_winograd *w, int task, const float *pa
     dbias[o] = (accumulate ? dbias[o] : 0) + (float)sum;
   }
 }
-
-#undef BLOCK_OUT
-#undef BLOCK_SIZE

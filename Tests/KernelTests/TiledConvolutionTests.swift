@@ -4,9 +4,15 @@ import Testing
 
 /// Shapes that take the Winograd path (sides in fours and sixteens, eight channels or more).
 @Suite(.serialized, .wholeProcessor) struct WinogradTests {
-  private static func shape(_ sides: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
+  @Sendable private static func shape(_ sides: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
     Convolution(CK_CONV, kernel: 3, stride: 1, padding: 1, sides: sides, slabs: slabs, to: to, images: images)
   }
+
+  @Sendable private static func enlarged(_ sides: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
+    Convolution(CK_CONV_NEAREST2, kernel: 2, stride: 1, padding: 0, sides: sides, slabs: slabs, to: to, images: images)
+  }
+
+  typealias Make = @Sendable ((Int, Int), [Int], Int, Int) -> Convolution
 
   static let shapes = [
     shape((4, 16), [8], 8, 1),           // one row of tiles
@@ -16,6 +22,12 @@ import Testing
     shape((4, 272), [16], 20, 2),        // a row of tiles longer than a task should be
     shape((64, 64), [12], 24, 1),
     shape((128, 256), [8], 10, 3),       // a task of the weight gradient goes over several chunks
+
+    enlarged((1, 16), [8], 8, 1),
+    enlarged((5, 32), [9, 8], 17, 3),    // a task spans images, the last one is short
+    enlarged((8, 16), [20, 24], 70, 1),  // output channels are shared out among tasks
+    enlarged((2, 144), [16], 20, 2),     // a row longer than a task should be
+    enlarged((16, 64), [12], 9, 5),      // several chunks
   ]
 
   @Test(arguments: shapes, ck_isa.fast) func `agrees with the plain loops`(convolution: Convolution, isa: ck_isa) {
@@ -35,16 +47,16 @@ import Testing
     isa.use { #expect(convolution.run(accumulate: true) == convolution.run(accumulate: true, reversed: true)) }
   }
 
-  @Test(arguments: ck_isa.fast) func `an image's bits do not depend on the others`(isa: ck_isa) {
+  @Test(arguments: [shape, enlarged], ck_isa.fast) func `an image's bits do not depend on the others`(make: Make, isa: ck_isa) {
     isa.use {
-      let one = WinogradTests.shape((16, 16), [40], 40, 1).run(), many = WinogradTests.shape((16, 16), [40], 40, 7).run()
+      let one = make((16, 16), [40], 40, 1).run(), many = make((16, 16), [40], 40, 7).run()
       #expect(one.y == Array(many.y.prefix(one.y.count)))
       #expect(one.dx[0] == Array(many.dx[0].prefix(one.dx[0].count)))
     }
   }
 
-  @Test(arguments: ck_isa.fast) func `a slab without data is left alone`(isa: ck_isa) {
-    let convolution = WinogradTests.shape((16, 32), [6, 5, 4], 8, 2)
+  @Test(arguments: [shape, enlarged], ck_isa.fast) func `a slab without data is left alone`(make: Make, isa: ck_isa) {
+    let convolution = make((16, 32), [6, 5, 4], 8, 2)
     isa.use {
       let whole = convolution.run(), without = convolution.run(withoutSlab: 1)
       #expect(without.dx[0] == whole.dx[0] && without.dx[2] == whole.dx[2] && without.dx[1] != whole.dx[1])
@@ -52,8 +64,8 @@ import Testing
   }
 
   /// The transforms multiply and cancel, so F(4×4) loses a digit (3e-6 here); more would show.
-  @Test(arguments: ck_isa.fast) func `loses little against sums in double`(isa: ck_isa) {
-    var convolution = WinogradTests.shape((16, 16), [256], 32, 1)
+  @Test(arguments: [shape, enlarged], ck_isa.fast) func `loses little against sums in double`(make: Make, isa: ck_isa) {
+    var convolution = make((16, 16), [256], 32, 1)
     convolution.relu = false
     let exact = CK_ISA_REFERENCE.use { convolution.run() }, found = isa.use { convolution.run() }
     func error(_ a: [Float], _ b: [Float]) -> Double { relativeError(a.filter { !$0.isNaN }, b.filter { !$0.isNaN }) }

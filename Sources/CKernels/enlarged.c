@@ -1,0 +1,157 @@
+// Convolutions of enlarged images: what they need, their weights, where they are used (see enlarged.h).
+#include "enlarged.h"
+
+#include <string.h>
+
+#include "vectors.h"
+
+// 128 pixels a task: V of 256 channels takes half of L2.
+static ck_tiling plan(const ck_conv *c, int back) { return ck_tiling_data(c, back, 1, 128); }
+static ck_tiling weights_plan(const ck_conv *c) { return ck_tiling_weights(c, 1, 128); }
+
+// A thread's scratch. V and D have four rows of tiles a channel.
+typedef struct {
+  float *v, *m, *zeros;
+  ptrdiff_t v_stride, m_stride, size;
+} workspace;
+
+static workspace workspace_of(int channels, const ck_tiling *t, float *scratch) {
+  workspace at = {.v_stride = (ptrdiff_t)channels * t->tiles + 16, .m_stride = (ptrdiff_t)CK_BLOCK * t->tiles + 16};
+  const ptrdiff_t m = 4 * at.v_stride, zeros = m + 4 * at.m_stride;
+  at.size = zeros + 2 * t->width;
+  if (!scratch) return at;
+  at.v = scratch, at.m = scratch + m, at.zeros = scratch + zeros;
+  memset(at.zeros, 0, sizeof(float) * 2 * t->width);
+  return at;
+}
+
+typedef struct {
+  float *x, *d, *zeros;
+  ptrdiff_t d_stride, size;
+} weights_workspace;
+
+static weights_workspace weights_workspace_of(const ck_tiling *t, float *scratch) {
+  weights_workspace at = {.d_stride = (ptrdiff_t)t->group_channels * t->tiles + 16};
+  const ptrdiff_t d = ck_round_up(t->in_channels, 4) * t->tiles, zeros = d + 4 * at.d_stride;
+  at.size = zeros + 2 * t->width;
+  if (!scratch) return at;
+  at.x = scratch, at.d = scratch + d, at.zeros = scratch + zeros;
+  memset(at.zeros, 0, sizeof(float) * 2 * t->width);
+  return at;
+}
+
+#define CK_TEMPLATE "enlarged.inc.h"
+#include "each_isa.h"
+
+// The yardstick is the plain convolution.
+#define ck_enlarged_forward_reference ck_enlarged_forward_baseline
+#define ck_enlarged_back_reference ck_enlarged_back_baseline
+#define ck_enlarged_weights_reference ck_enlarged_weights_baseline
+#define ck_enlarged_reduce_reference ck_enlarged_reduce_baseline
+
+// ---- A convolution's path -------------------------------------------------------------------------------------
+
+static size_t packed_size(ck_tiling t) { return (size_t)ck_round_up(t.out_channels, CK_BLOCK) * 4 * t.in_channels; }
+
+static size_t scratch_size(ck_tiling t) { return (size_t)workspace_of(t.in_channels, &t, NULL).size; }
+
+static size_t forward_packed(const ck_conv *c) { return packed_size(plan(c, 0)); }
+static int forward_tasks(const ck_conv *c) { return ck_tiling_tasks(plan(c, 0)); }
+static size_t forward_scratch(const ck_conv *c) { return scratch_size(plan(c, 0)); }
+
+static void forward_pack(const ck_conv *c, const float *kernel, float *packed) {
+  memset(packed, 0, sizeof(float) * forward_packed(c));
+  for (int o = 0; o < c->out_channels; o++) {
+    float *to = packed + (ptrdiff_t)(o / CK_BLOCK) * 4 * c->in_channels * CK_BLOCK + o % CK_BLOCK;
+    const ptrdiff_t position = (ptrdiff_t)c->in_channels * CK_BLOCK;
+    for (int i = 0; i < c->in_channels; i++, to += CK_BLOCK) {
+      const float *k = kernel + ((ptrdiff_t)o * c->in_channels + i) * 4;
+      to[0] = (k[0] + k[1]) + (k[2] + k[3]);
+      to[position] = k[1] + k[3];
+      to[2 * position] = k[2] + k[3];
+      to[3 * position] = k[3];
+    }
+  }
+}
+
+static void forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
+                    ck_slab out, float *scratch) {
+  (void)slabs;
+  const ck_tiling t = plan(c, 0);
+  const ck_operands io = {.in = in, .out = &out, .packed = packed, .bias = bias, .relu = relu};
+  CK_PICK(ck_enlarged_forward)(&t, task, io, scratch);
+}
+
+static size_t backward_data_packed(const ck_conv *c) { return packed_size(plan(c, 1)); }
+static int backward_data_tasks(const ck_conv *c) { return ck_tiling_tasks(plan(c, 1)); }
+static size_t backward_data_scratch(const ck_conv *c) { return scratch_size(plan(c, 1)); }
+
+static void backward_data_pack(const ck_conv *c, const float *kernel, float *packed) {
+  memset(packed, 0, sizeof(float) * backward_data_packed(c));
+  for (int o = 0; o < c->out_channels; o++)
+    for (int i = 0; i < c->in_channels; i++) {
+      float *to = packed + ((ptrdiff_t)(i / CK_BLOCK) * c->out_channels + o) * 4 * CK_BLOCK + i % CK_BLOCK;
+      for (int p = 0; p < 4; p++) to[p * CK_BLOCK] = kernel[((ptrdiff_t)o * c->in_channels + i) * 4 + p];
+    }
+}
+
+static void backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
+                          const int *accumulate, int slabs, float *scratch) {
+  (void)slabs;
+  const ck_tiling t = plan(c, 1);
+  const ck_operands io = {.in = &dy, .out = dx, .gate = y, .packed = packed, .accumulate = accumulate};
+  CK_PICK(ck_enlarged_back)(&t, task, io, scratch);
+}
+
+static size_t backward_weights_partials(const ck_conv *c) {
+  const ck_tiling t = weights_plan(c);
+  return (size_t)ck_tiling_partial(&t, 2) * ck_tiling_cuts(&t);
+}
+
+static int backward_weights_tasks(const ck_conv *c) { return ck_tiling_tasks(weights_plan(c)); }
+
+static size_t backward_weights_scratch(const ck_conv *c) {
+  const ck_tiling t = weights_plan(c);
+  return (size_t)weights_workspace_of(&t, NULL).size;
+}
+
+static void backward_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
+                             float *scratch) {
+  (void)slabs;
+  const ck_tiling t = weights_plan(c);
+  CK_PICK(ck_enlarged_weights)(&t, task, in, dy, y, partials, scratch);
+}
+
+static int backward_weights_reduce_tasks(const ck_conv *c) { return ck_divide_up(c->out_channels, CK_BLOCK); }
+
+static void backward_weights_reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
+                                    int accumulate) {
+  const ck_tiling t = weights_plan(c);
+  CK_PICK(ck_enlarged_reduce)(&t, task, partials, dkernel, dbias, accumulate);
+}
+
+const ck_conv_path ck_conv_enlarged = {
+  .forward_packed = forward_packed,
+  .forward_pack = forward_pack,
+  .forward_tasks = forward_tasks,
+  .forward_scratch = forward_scratch,
+  .forward = forward,
+  .backward_data_packed = backward_data_packed,
+  .backward_data_pack = backward_data_pack,
+  .backward_data_tasks = backward_data_tasks,
+  .backward_data_scratch = backward_data_scratch,
+  .backward_data = backward_data,
+  .backward_weights_partials = backward_weights_partials,
+  .backward_weights_tasks = backward_weights_tasks,
+  .backward_weights_scratch = backward_weights_scratch,
+  .backward_weights = backward_weights,
+  .backward_weights_reduce_tasks = backward_weights_reduce_tasks,
+  .backward_weights_reduce = backward_weights_reduce,
+};
+
+int ck_enlarged_suits(const ck_conv *c) {
+  enum { least_channels = 8 };
+  return c->kind == CK_CONV_NEAREST2 && c->kernel == 2 && c->stride == 1 && c->pad_top == 0 && c->pad_left == 0 &&
+         c->out_height == 2 * c->in_height && c->out_width == 2 * c->in_width && c->in_width % 16 == 0 &&
+         c->in_channels >= least_channels && c->out_channels >= least_channels;
+}
