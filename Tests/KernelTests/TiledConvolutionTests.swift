@@ -2,8 +2,9 @@ import CKernels
 import TestSupport
 import Testing
 
-/// Shapes that take the Winograd path (sides in fours and sixteens, eight channels or more).
-@Suite(.serialized, .wholeProcessor) struct WinogradTests {
+/// The paths by matrix products of tiles: Winograd, and the convolution of an enlarged image (whole vectors a row, eight
+/// channels or more).
+@Suite(.serialized, .wholeProcessor) struct TiledConvolutionTests {
   @Sendable private static func shape(_ sides: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
     Convolution(CK_CONV, kernel: 3, stride: 1, padding: 1, sides: sides, slabs: slabs, to: to, images: images)
   }
@@ -18,7 +19,7 @@ import Testing
     shape((4, 16), [8], 8, 1),           // one row of tiles
     shape((8, 48), [9, 8], 17, 3),       // a task's rows of tiles do not fill its vectors
     shape((12, 16), [3, 5, 4], 9, 5),    // a task spans images, the last one is short
-    shape((16, 16), [20, 24], 70, 3),     // output channels are shared out among tasks
+    shape((16, 16), [20, 24], 70, 3),    // output channels are shared out among tasks
     shape((4, 272), [16], 20, 2),        // a row of tiles longer than a task should be
     shape((64, 64), [12], 24, 1),
     shape((128, 256), [8], 10, 3),       // a task of the weight gradient goes over several chunks
