@@ -64,8 +64,9 @@ public struct PatchStore: Sendable {
   }
 
   /// Writes patch `index`'s mask, `[size, size]`, 0 and 1.
-  public func copyMask(_ index: Int, into out: UnsafeMutablePointer<Float>) {
-    for (i, value) in maskValues(index).enumerated() { out[i] = Float(value) }
+  public func copyMask(_ index: Int, into out: UnsafeMutablePointer<UInt8>) {
+    let values = maskValues(index)
+    out.update(from: values.baseAddress!, count: values.count)
   }
 
   public func image(_ index: Int) -> GrayImage {

@@ -17,6 +17,8 @@ final class BatchSlices {
     var training: Bool
   }
   private let probabilities: [AlignedBuffer]
+  /// Of one slice.
+  private let masks: UnsafeMutablePointer<UInt8>
 
   /// Enough images that the deepest level fills the kernels, few enough to stay small. Fixed: it decides the order of sums.
   static let slice = 4
@@ -27,10 +29,14 @@ final class BatchSlices {
     trainingSlice = network.needsWholeBatch ? batch : min(Self.slice, batch)
     largest = Program(network, images: trainingSlice, training: true, parameters: memory, pool: pool)
     programs[Key(images: trainingSlice, training: true)] = largest
+    masks = .allocate(capacity: max(trainingSlice, Self.slice) * network.image.plane)
     probabilities = (0..<threads).map { _ in AlignedBuffer(count: network.image.plane) }
   }
 
-  deinit { pool.shutDown() }
+  deinit {
+    pool.shutDown()
+    masks.deallocate()
+  }
 
   var plannedBytes: Int { programs.values.map(\.plannedBytes).max() ?? 0 }
 
@@ -43,7 +49,7 @@ final class BatchSlices {
   }
 
   /// Sum of the losses of these samples; in training, `memory` then holds the gradients of their mean.
-  func run(_ samples: Samples, _ indices: [Int], training: Bool, loss: SegmentationLoss, draw: ([Int]) -> DropoutDraw?) -> Double {
+  func run(_ samples: any PatchSource, _ indices: [Int], training: Bool, loss: SegmentationLoss, draw: ([Int]) -> DropoutDraw?) -> Double {
     ck_flush_denormals()  // this thread works too
     let plane = samples.side * samples.side, size = training ? trainingSlice : Self.slice
     var sum = 0.0, start = 0
@@ -54,23 +60,21 @@ final class BatchSlices {
       let images = rest >= size ? size : (training && network.needsWholeBatch ? rest : 1)
       let slice = Array(indices[start..<start + images])
       let program = program(images: images, training: training)
-      samples.images.withUnsafeBufferPointer { source in
-        for (n, index) in slice.enumerated() {
-          (program.input + n * plane).update(from: source.baseAddress! + index * plane, count: plane)
-        }
+      // Every task below writes its own image's part.
+      nonisolated(unsafe) let input = program.input, masks = masks
+      pool.run(tasks: images) { n, _ in
+        samples.copyImage(slice[n], into: input + n * plane)
+        samples.copyMask(slice[n], into: masks + n * plane)
       }
       program.forward(draw(slice))
       var losses = [Double](repeating: 0, count: images)
       losses.withUnsafeMutableBufferPointer { losses in
-        // The pool hands every image to one thread, which writes its own element.
         nonisolated(unsafe) let losses = losses
-        samples.masks.withUnsafeBufferPointer { masks in
-          pool.run(tasks: images) { n, thread in
-            losses[n] = loss.evaluate(
-              logits: program.logits + n * plane, mask: masks.baseAddress! + slice[n] * plane, count: plane,
-              gradient: training ? program.logitsGradient + n * plane : nil, scale: 1 / Double(indices.count),
-              probabilities: probabilities[thread].pointer)
-          }
+        pool.run(tasks: images) { n, thread in
+          losses[n] = loss.evaluate(
+            logits: program.logits + n * plane, mask: masks + n * plane, count: plane,
+            gradient: training ? program.logitsGradient + n * plane : nil, scale: 1 / Double(indices.count),
+            probabilities: probabilities[thread].pointer)
         }
       }
       sum += losses.reduce(0, +)

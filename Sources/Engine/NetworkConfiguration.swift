@@ -50,20 +50,6 @@ public struct TrainingPhase: Sendable, Hashable, Codable {
   public init(name: String, epochs: Int, learningRate: Double) { (self.name, self.epochs, self.learningRate) = (name, epochs, learningRate) }
 }
 
-/// Patches and their masks, [count, side, side] each; arrays are shared, not copied.
-public struct Samples: Sendable {
-  public let side: Int
-  /// Intensities in [0, 1].
-  public let images: [Float]
-  /// 0 or 1.
-  public let masks: [UInt8]
-  public var count: Int { images.count / (side * side) }
-  public init(side: Int, images: [Float], masks: [UInt8]) {
-    precondition(images.count == masks.count && images.count % (side * side) == 0, "patches and masks do not match")
-    (self.side, self.images, self.masks) = (side, images, masks)
-  }
-}
-
 /// A network's size and cost, without building it.
 public struct NetworkFacts: Sendable, Hashable {
   public var parameters: Int

@@ -54,7 +54,7 @@ public enum TrainingError: Error, Sendable, CustomStringConvertible {
 public final class Trainer {
   private let training: TrainingConfiguration
   private let phases: [TrainingPhase]
-  private let samples: Samples
+  private let samples: any PatchSource
   private let trainingIndices: [Int]
   private let validationIndices: [Int]
   private let network: Network
@@ -65,7 +65,7 @@ public final class Trainer {
 
   /// - Throws: `ShapeError` where the network does not fit the patches.
   public init(
-    network configuration: NetworkConfiguration, training: TrainingConfiguration, phases: [TrainingPhase], samples: Samples,
+    network configuration: NetworkConfiguration, training: TrainingConfiguration, phases: [TrainingPhase], samples: any PatchSource,
     trainingIndices: [Int], validationIndices: [Int], threads: Int
   ) throws {
     precondition(!trainingIndices.isEmpty && !validationIndices.isEmpty, "nothing to train or to validate on")

@@ -75,14 +75,11 @@ extension PatchStore {
       count = range.count * area
     }
   }
+}
 
-  /// All patches as a training takes them.
-  var samples: Samples {
-    var masks: [UInt8] = []
-    masks.reserveCapacity(count * size * size)
-    for index in patches.indices { masks += mask(index).pixels }
-    return Samples(side: size, images: images(0..<count), masks: masks)
-  }
+/// A training reads its patches from the mapped file, one at a time.
+extension PatchStore: PatchSource {
+  public var side: Int { size }
 }
 
 /// Milliseconds a patch: passes over the whole test set, one patch at a time, after a pass to warm up (the paper's way, on a processor).

@@ -10,7 +10,6 @@ final class PatchCache {
   private let session: Session
   private var training: (key: Fingerprint, store: PatchStore)?
   private var test: (key: Fingerprint, store: PatchStore)?
-  private var samples: (key: Fingerprint, samples: Samples)?
 
   private let display: ProgressDisplay
 
@@ -21,7 +20,7 @@ final class PatchCache {
     let key = session.graph.job(.patches, of: trial)!.fingerprint
     if let training, training.key == key { return training.store }
     let data = session.data(ofTrial: trial), settings = session.experiment.trials[trial].settings
-    (training, samples) = (nil, nil)
+    training = nil
     let display = display
     let store = try stored(session.folder.patches(key, "training")) {
       display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(data.index.training.count) training images")
@@ -29,14 +28,6 @@ final class PatchCache {
     }
     training = (key, store)
     return store
-  }
-
-  /// The training patches as the engine takes them; one array for all trials that share them.
-  func samples(ofTrial trial: Int, _ store: PatchStore) -> Samples {
-    let key = session.graph.job(.patches, of: trial)!.fingerprint
-    if let samples, samples.key == key { return samples.samples }
-    samples = (key, store.samples)
-    return samples!.samples
   }
 
   /// The test set's grid. No draw is made in it, so it is the same for every seed and kept apart from the training patches.

@@ -98,7 +98,7 @@ final class Trainings {
     func makeTrainer() throws -> Trainer {
       try Trainer(
         network: settings.networkConfiguration, training: settings.trainingConfiguration, phases: settings.phases,
-        samples: patches.samples(ofTrial: trial, store), trainingIndices: split.training, validationIndices: split.validation, threads: session.threads)
+        samples: store, trainingIndices: split.training, validationIndices: split.validation, threads: session.threads)
     }
     let facts = try NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
     let isResumed = FileManager.default.fileExists(atPath: home.checkpoint), epochsDone = isResumed ? home.log.lines().epochsDone : 0
