@@ -9,12 +9,13 @@ import Foundation
 public enum Processor {
   /// The instruction set in use: `reference`, `baseline`, `avx2` or `avx512`.
   public static var instructionSet: String { String(cString: ck_isa_name(ck_isa_current())) }
-  public static let instructionSets = ["reference", "baseline", "avx2", "avx512"]
+  /// Those this processor can run, in rising order.
+  public static var available: [String] { (0...ck_isa_best().rawValue).map { String(cString: ck_isa_name(ck_isa($0))) } }
 
   /// Forces an instruction set.
   /// - Returns: false where this processor does not have it or the name is unknown.
   public static func select(instructionSet name: String) -> Bool {
-    guard let index = instructionSets.firstIndex(of: name) else { return false }
+    guard let index = available.firstIndex(of: name) else { return false }
     return ck_isa_select(ck_isa(UInt32(index))) == 0
   }
 

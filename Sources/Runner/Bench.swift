@@ -51,6 +51,11 @@ extension Runner {
     }
   }
 
+  /// Instruction sets that this processor can run, in rising order.
+  public static var instructionSets: [String] { Processor.available }
+  /// Chooses the instruction set of the whole process; false where this processor does not have it.
+  public static func select(instructionSet name: String) -> Bool { Processor.select(instructionSet: name) }
+
   /// Milliseconds a patch of inference or training on made-up patches.
   public static func bench(_ choice: NetworkChoice, _ options: BenchOptions, _ surroundings: Surroundings) throws -> ExitCode {
     guard options.precision == "f32" else {

@@ -32,6 +32,7 @@ struct Bench: AsyncParsableCommand {
   @Option(help: "infer or train.") var mode = Runner.BenchMode.infer
   @Option(help: ArgumentHelp("Patches at once.", valueName: "n")) var batch = 1
   @OptionGroup var threads: Threads
+  @OptionGroup var instructionSet: InstructionSet
   @Option(help: "f32 or bf16.") var precision = "f32"
   @Option(help: "Time calls for at least this long.") var seconds = 4.0
   @Flag(help: "Also time every layer, with one slice of the batch.") var layers = false

@@ -41,6 +41,18 @@ struct Threads: ParsableArguments {
   }
 }
 
+/// Which kernels to use. The choice holds for the whole process and is made while the arguments are checked, before anything computes.
+struct InstructionSet: ParsableArguments {
+  @Option(help: ArgumentHelp("Instruction set: reference, baseline, avx2 or avx512 (default: the widest this processor has).", valueName: "name"))
+  var isa: String?
+
+  func validate() throws {
+    if let isa, !Runner.select(instructionSet: isa) {
+      throw ValidationError("--isa \(isa): accepted on this processor: \(Runner.instructionSets.joined(separator: ", "))")
+    }
+  }
+}
+
 struct Run: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run what is not yet done of each spec, then report. `runner SPEC…` is the same.",
@@ -51,6 +63,7 @@ struct Run: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Only the trials of this name; * and ? stand for any characters.", valueName: "pattern")) var only: String?
   @OptionGroup var places: Places
   @OptionGroup var threads: Threads
+  @OptionGroup var instructionSet: InstructionSet
   @Option(help: ArgumentHelp("How often a failed trial is tried again.", valueName: "n")) var retries = 0
   @Flag(help: "Run everything again, whatever is there.") var fresh = false
 
@@ -75,6 +88,7 @@ struct Plan: AsyncParsableCommand {
   @OptionGroup var overrides: Overrides
   @Option(help: ArgumentHelp("Only the trials of this name.", valueName: "pattern")) var only: String?
   @OptionGroup var places: Places
+  @OptionGroup var instructionSet: InstructionSet
   @Option(help: "text, json, mermaid or dot.") var format = Runner.PlanFormat.text
   @Flag(name: .customLong("detailed-exitcode"), help: "Exit 10 where there is work to do.") var detailedExitCode = false
 
