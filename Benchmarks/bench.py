@@ -28,17 +28,18 @@ def arguments():
     parser.add_argument("--seconds", type=float, help="how long a measurement goes on, three steps at least (default: 3; quick: 1.5)")
     parser.add_argument("--growth-rounds", type=int, default=2, help="rounds of the growth and layers parts (default: 2)")
     parser.add_argument("--parts", default=",".join(campaign.PARTS), help="of %(default)s; what is left out keeps its earlier numbers")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only the rows of the comparison whose title has this in it")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only the comparison, and of it the rows whose title has this in it")
     parser.add_argument("--peers", type=pathlib.Path, metavar="DIR",
                         help="use the virtual environments v/ and vtf/ that are there, installing nothing (default: install into the user's cache)")
-    parser.add_argument("--out", type=pathlib.Path, metavar="DIR", help="default: results/benchmarks; quick: results/benchmarks/quick")
+    parser.add_argument("--out", type=pathlib.Path, metavar="DIR", help="default: results/benchmarks; with --quick or --only: results/benchmarks/quick")
     parser.add_argument("--report-only", action="store_true", help="write report and figures again from the CSV files")
     parser.add_argument("--runner", type=pathlib.Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     options.rounds = options.rounds or (2 if options.quick else 3)
     options.seconds = options.seconds if options.seconds is not None else (1.5 if options.quick else 3.0)
-    options.out = options.out or ROOT / "results" / "benchmarks" / ("quick" if options.quick else "")
-    options.parts = ["comparison"] if options.quick else options.parts.split(",")
+    in_part = options.quick or options.only
+    options.out = options.out or ROOT / "results" / "benchmarks" / ("quick" if in_part else "")
+    options.parts = ["comparison"] if in_part else options.parts.split(",")
     if unknown := set(options.parts) - set(campaign.PARTS):
         parser.error(f"--parts {', '.join(unknown)}: accepted: {', '.join(campaign.PARTS)}")
     if options.rounds < 1 or options.growth_rounds < 1 or options.seconds < 0:

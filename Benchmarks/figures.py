@@ -43,7 +43,7 @@ def attainable(entry, ceilings):
 
 def roofline(path, entries, ceilings, isa):
     """Two charts side by side, inference and training, two threads; the layers that compute."""
-    x, charts = (0.1, 300.0), []
+    x, charts = (0.1, 1000.0), []
     chosen = [e for e in entries if e["flops"] and e["threads"] == 2 and e["base_filters"] == 16]
     fma, triad, l2 = ceilings[2]
     y = (1.0, max([fma, *(e["gflops"] for e in chosen)]) * 1.6)
@@ -68,7 +68,9 @@ def roofline(path, entries, ceilings, isa):
         # The layers that lose most time against the roof are named on the plot.
         lost = lambda e: e["milliseconds"] - e["flops"] / attainable(e, ceilings) / 1e6
         for e in sorted(here, key=lost, reverse=True)[:6]:
-            chart.text(chart.px(min(e["intensity"], x[1])) + 7, chart.py(e["gflops"]) + 4, e["layer"], size=10, colour=COLOURS[e["network"]])
+            right = e["intensity"] < 200  # on which side of the point there is room
+            chart.text(chart.px(min(e["intensity"], x[1])) + (7 if right else -7), chart.py(e["gflops"]) + 4, e["layer"],
+                       anchor="start" if right else "end", size=10, colour=COLOURS[e["network"]])
         entries_ = [(name, colour, "circle") for name, colour in COLOURS.items()]
         if mode == "train":
             entries_ += [("forward", "#777777", "square"), ("backward (both gradients)", "#777777", "triangle")]
