@@ -30,7 +30,7 @@ let package = Package(
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["libpng-dev"])]),
     .target(name: "CLibPNG", cSettings: fastC, linkerSettings: [.linkedLibrary("png16")]),
     .target(name: "COpenBLAS", cSettings: fastC, linkerSettings: [.linkedLibrary("dl", .when(platforms: [.linux]))]),
-    .target(name: "CKernels", cSettings: fastC),
+    .target(name: "CKernels", dependencies: ["COpenBLAS"], cSettings: fastC),
 
     // Rooms, in the order of the data's way; each imports only what stands above it
     .target(name: "Diagnostics"),

@@ -3,7 +3,10 @@
 // Processor time, so that others on the machine cost less; medians of rounds; `fma` is what a loop of dependent-free multiply–adds reaches in the same round.
 //
 //   clang -O3 -fno-math-errno -ffp-contract=fast -Wno-psabi -march=native -ISources/CKernels/include \
-//     Benchmarks/kernels.c Sources/CKernels/*.c -lm -o .build/kernels && .build/kernels [isa] [name] [rounds]
+//     -ISources/COpenBLAS/include Benchmarks/kernels.c Sources/CKernels/*.c Sources/COpenBLAS/*.c -lm -ldl -lpthread \
+//     -o .build/kernels && .build/kernels [isa] [name] [rounds]
+//
+// RUNNER_NO_OPENBLAS=1 shows the direct path where matrix products would be taken; OPENBLAS_CORETYPE=Haswell goes with avx2.
 //
 // (-march=native serves the yardstick only: the kernels name their instruction sets themselves.)
 #include <CKernels.h>
@@ -75,6 +78,8 @@ static const shape shapes[] = {
     SAME("3x3 256>128 32", CK_CONV, 256, 128, 32, 32, 3, 1, 1),
     SAME("3x3 128>256 16", CK_CONV, 128, 256, 16, 16, 3, 1, 1),
     SAME("3x3 256>256 16", CK_CONV, 256, 256, 16, 16, 3, 1, 1),
+    SAME("1x1   2>1  256", CK_CONV, 2, 1, 256, 256, 1, 1, 0),
+    SAME("1x1  16>1  256", CK_CONV, 16, 1, 256, 256, 1, 1, 0),
     SAME("1x1  16>2  256", CK_CONV, 16, 2, 256, 256, 1, 1, 0),
     SAME("1x1  80>1  256", CK_CONV, 80, 1, 256, 256, 1, 1, 0),
     SAME("n2x2 16>8  128", CK_CONV_NEAREST2, 16, 8, 128, 256, 2, 1, 0),
@@ -83,10 +88,18 @@ static const shape shapes[] = {
     SAME("n2x2 256>128 16", CK_CONV_NEAREST2, 256, 128, 16, 32, 2, 1, 0),
     SAME("n3x3 32>16 128", CK_CONV_NEAREST2, 32, 16, 128, 256, 3, 1, 1),
     SAME("s2   16>32 256", CK_CONV, 16, 32, 256, 128, 3, 2, 0),
+    SAME("s2   32>64 128", CK_CONV, 32, 64, 128, 64, 3, 2, 0),
     SAME("s2   64>128 64", CK_CONV, 64, 128, 64, 32, 3, 2, 0),
+    SAME("s2  128>256 32", CK_CONV, 128, 256, 32, 16, 3, 2, 0),
     SAME("t3x3 32>16 128", CK_CONV_TRANSPOSED, 32, 16, 128, 256, 3, 2, 0),
+    SAME("t3x3 128>16 128", CK_CONV_TRANSPOSED, 128, 16, 128, 256, 3, 2, 0),
+    SAME("t3x3 256>32 64", CK_CONV_TRANSPOSED, 256, 32, 64, 128, 3, 2, 0),
+    SAME("t3x3 64>32  64", CK_CONV_TRANSPOSED, 64, 32, 64, 128, 3, 2, 0),
     SAME("t3x3 128>64 32", CK_CONV_TRANSPOSED, 128, 64, 32, 64, 3, 2, 0),
     SAME("t2x2 32>16 128", CK_CONV_TRANSPOSED, 32, 16, 128, 256, 2, 2, 0),
+    SAME("t2x2 64>32  64", CK_CONV_TRANSPOSED, 64, 32, 64, 128, 2, 2, 0),
+    SAME("t2x2 128>64 32", CK_CONV_TRANSPOSED, 128, 64, 32, 64, 2, 2, 0),
+    SAME("t2x2 256>128 16", CK_CONV_TRANSPOSED, 256, 128, 16, 32, 2, 2, 0),
 };
 
 int main(int argc, char **argv) {
@@ -96,7 +109,7 @@ int main(int argc, char **argv) {
   if (ck_isa_select(isa)) return 1;
   ck_flush_denormals();
   int rounds = argc > 3 ? atoi(argv[3]) : 9;
-  printf("%-16s %8s %8s %8s %8s   (%s, GFLOP/s)\n", "", "fma", "forward", "data", "weights", ck_isa_name(isa));
+  printf("%-16s %8s %8s %8s %8s   (%s, %s, GFLOP/s)\n", "", "fma", "forward", "data", "weights", ck_isa_name(isa), ck_conv_library());
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     if (argc > 2 && !strstr(shapes[i].name, argv[2])) continue;
     const ck_conv *c = &shapes[i].conv;

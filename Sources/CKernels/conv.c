@@ -1,5 +1,7 @@
 // The public functions of "Convolutions": each hands over to the path chosen for the shape and the instruction set.
 #include "conv_direct.h"
+#include "conv_gemm.h"
+#include "conv_pointwise.h"
 #include "enlarged.h"
 #include "winograd.h"
 
@@ -7,7 +9,14 @@ static const ck_conv_path *path(const ck_conv *c) {
   if (ck_isa_current() == CK_ISA_REFERENCE) return &ck_conv_reference;
   if (ck_winograd_suits(c)) return &ck_conv_winograd;
   if (ck_enlarged_suits(c)) return &ck_conv_enlarged;
+  if (ck_pointwise_suits(c)) return &ck_conv_pointwise;
   return &ck_conv_direct;
+}
+
+/// The weight gradient has one more choice.
+static const ck_conv_path *weights_path(const ck_conv *c) {
+  const ck_conv_path *chosen = path(c);
+  return chosen == &ck_conv_direct && ck_gemm_suits(c) ? &ck_conv_gemm : chosen;
 }
 
 size_t ck_conv_forward_packed(const ck_conv *c) { return path(c)->forward_packed(c); }
@@ -38,20 +47,20 @@ void ck_conv_backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, co
   path(c)->backward_data(c, task, dy, y, packed, dx, accumulate, slabs, scratch);
 }
 
-size_t ck_conv_backward_weights_partials(const ck_conv *c) { return path(c)->backward_weights_partials(c); }
+size_t ck_conv_backward_weights_partials(const ck_conv *c) { return weights_path(c)->backward_weights_partials(c); }
 
-int ck_conv_backward_weights_tasks(const ck_conv *c) { return path(c)->backward_weights_tasks(c); }
+int ck_conv_backward_weights_tasks(const ck_conv *c) { return weights_path(c)->backward_weights_tasks(c); }
 
-size_t ck_conv_backward_weights_scratch(const ck_conv *c) { return path(c)->backward_weights_scratch(c); }
+size_t ck_conv_backward_weights_scratch(const ck_conv *c) { return weights_path(c)->backward_weights_scratch(c); }
 
 void ck_conv_backward_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y,
                               float *partials, float *scratch) {
-  path(c)->backward_weights(c, task, in, slabs, dy, y, partials, scratch);
+  weights_path(c)->backward_weights(c, task, in, slabs, dy, y, partials, scratch);
 }
 
-int ck_conv_backward_weights_reduce_tasks(const ck_conv *c) { return path(c)->backward_weights_reduce_tasks(c); }
+int ck_conv_backward_weights_reduce_tasks(const ck_conv *c) { return weights_path(c)->backward_weights_reduce_tasks(c); }
 
 void ck_conv_backward_weights_reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
                                      int accumulate) {
-  path(c)->backward_weights_reduce(c, task, partials, dkernel, dbias, accumulate);
+  weights_path(c)->backward_weights_reduce(c, task, partials, dkernel, dbias, accumulate);
 }

@@ -26,6 +26,10 @@ const char *ck_isa_name(ck_isa isa);    ///< "reference", "baseline", "avx2", "a
 
 // ---- Convolutions ---------------------------------------------------------------------------------------------
 
+/// The library that does matrix products for convolutions on the instruction set in use, as "openblas-0.3.21-SkylakeX", or
+/// "none". Results depend on it as they do on the instruction set.
+const char *ck_conv_library(void);
+
 /// Some channels of a virtual concatenation: image n, channel c begin at data + n·image_stride + c·H·W.
 typedef struct {
   float *data;
