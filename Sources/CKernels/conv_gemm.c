@@ -195,16 +195,19 @@ static int library_fits(void) {
 
 const char *ck_conv_library(void) { return library_fits() ? openblas_description() : "none"; }
 
-// One thread of a Zen 5, medians while the machine was shared, GFLOP/s of the plain sum, direct → product (SkylakeX with AVX-512,
-// Haswell with AVX2); transposed 2 × 2 and 3 × 3, and plain 3 × 3 of stride 2.
+// One thread of a Zen 5 in company, 2 images (8 where planes are 32² or less), GFLOP/s of the plain sum, direct → product (AVX-512 with
+// SkylakeX, AVX2 with Haswell). Channels and sides of the coarse and the fine tensor:
 //
-//             2×2 32>16 128²   64>32 64²   128>64 32²   256>128 16²   3×3 64>32 64²   128>64 32²   s2 64>128 64²   128>256 32²
-//   AVX-512      58 →  60      76 → 102     94 → 115      78 → 144      114 → 107     113 → 132      157 → 120      135 → 149
-//   AVX2         52 →  50      64 →  58     69 →  68      59 →  83       71 →  75      78 →  81       94 →  78       72 →  86
+//                  32>16 128²   64>32 64²   128>64 32²   256>128 16²   128>16 128²   256>32 64²
+//   2 × 2  AVX-512   58 →  60    76 → 102     94 → 115      78 → 144
+//          AVX2      52 →  50    66 →  65     72 →  70      59 →  86
+//   3 × 3  AVX-512  100 →  72   114 → 107    113 → 133                   121 → 132    125 → 158
+//          AVX2      70 →  60    71 →  75     77 →  78                    77 →  77     80 →  92
+// A plain convolution, 64>128 32²: 157 → 120 and 94 → 78; 128>256 16²: 126 → 147 and 59 → 85.
 //
-// Forward passes and data gradients as products were tried: 2 × 2 forward 81, 133, 165, 165 → 85, 125, 140, 155 and data 86, 105,
-// 120, 165 → 73, 108, 130, 165. What is unfolded goes through memory once more than in the direct path, and OpenBLAS packs it
-// again; only where a product has many rows does its speed (200) make up for that.
+// Forward passes and data gradients as products were tried as well: 2 × 2 forward 81, 133, 165, 165 → 85, 125, 140, 155, data
+// 86, 105, 120, 165 → 73, 108, 130, 165. What is unfolded goes through memory once more than in the direct path, and OpenBLAS
+// packs it again; only where a product has many rows does its speed (200) make up for that.
 int ck_gemm_suits(const ck_conv *c) {
   int transposed = c->kind == CK_CONV_TRANSPOSED;
   if (c->kind == CK_CONV_NEAREST2 || c->stride != 2 || c->kernel == 1 || c->pad_top || c->pad_left) return 0;
