@@ -41,8 +41,9 @@ static void leave(setting *s) {
   free(s->before);
 }
 
-/// The kernels for this processor. Later core types add bfloat16 but multiply float32 with SkylakeX's kernels (Zen 5: 150 to 205
-/// GFLOP/s, Haswell's 90 to 107, Zen's 70 to 100), and a build may lack them, as Debian 12's lacks SapphireRapids.
+/// The kernels for this processor: the same for all that have AVX-512, or AVX2, so that they give the same bits. Left to itself 0.3.21
+/// takes Cooperlake's for a Zen 5, which are as fast (150 to 205 GFLOP/s; Haswell's 90 to 107, Zen's 70 to 100) but
+/// add up otherwise; Debian 12's build has none for Sapphire Rapids.
 static const char *core_type(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();

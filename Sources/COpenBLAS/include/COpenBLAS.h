@@ -5,15 +5,16 @@
 // while it is loaded: SkylakeX where the processor has AVX-512, Haswell where it has AVX2. OPENBLAS_CORETYPE in the environment
 // comes first. RUNNER_NO_OPENBLAS=1 does without it.
 //
-// Every function may be called from any thread at any time. A product runs on the calling thread alone.
+// Every function may be called from any thread at any time. A product runs on the calling thread alone, and any number of
+// threads may multiply at once.
 #pragma once
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/// Whether OpenBLAS could be loaded. The first call loads it, with threads that write to the environment at the same
-/// time as the only danger.
+/// Whether OpenBLAS could be loaded. The first call loads it (3 ms) and changes the environment while it does: it is best made
+/// before there are threads that use the environment.
 int openblas_available(void);
 
 /// The core type it runs: "SkylakeX", "Haswell", …; "" where it is not available.
