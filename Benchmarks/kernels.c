@@ -6,7 +6,7 @@
 //     -ISources/COpenBLAS/include Benchmarks/kernels.c Sources/CKernels/*.c Sources/COpenBLAS/*.c -lm -ldl -lpthread \
 //     -o .build/kernels && .build/kernels [isa] [name] [rounds]
 //
-// RUNNER_NO_OPENBLAS=1 shows the direct path where matrix products would be taken; OPENBLAS_CORETYPE=Haswell goes with avx2.
+// RUNNER_NO_OPENBLAS=1 shows the direct path where matrix products would be taken; RUNNER_OPENBLAS_CORETYPE=Haswell goes with avx2.
 //
 // (-march=native serves the yardstick only: the kernels name their instruction sets themselves.)
 #include <CKernels.h>

@@ -73,10 +73,11 @@ static void load(void) {
   const char *without = getenv("RUNNER_NO_OPENBLAS");
   if (without && *without && strcmp(without, "0")) return;
 
-  const char *own = getenv("OPENBLAS_CORETYPE");
+  // OPENBLAS_CORETYPE itself is not heard: it would change a training's bits from one shell to the next.
+  const char *own = getenv("RUNNER_OPENBLAS_CORETYPE");
   // One thread from the start, or it would make its own pool; the last is for builds with OpenMP, where only the
   // environment reaches threads that are yet to come.
-  setting settings[] = {{"OPENBLAS_CORETYPE", own && *own ? NULL : core_type(), NULL},
+  setting settings[] = {{"OPENBLAS_CORETYPE", own && *own ? own : core_type(), NULL},
                         {"OPENBLAS_NUM_THREADS", "1", NULL},
                         {"OMP_NUM_THREADS", "1", NULL}};
   for (int i = 0; i < 3; i++) enter(&settings[i]);

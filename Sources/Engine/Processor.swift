@@ -9,6 +9,10 @@ import Foundation
 public enum Processor {
   /// The instruction set in use: `reference`, `baseline`, `avx2` or `avx512`.
   public static var instructionSet: String { String(cString: ck_isa_name(ck_isa_current())) }
+  /// The matrix library in use beside it, e.g. `openblas-0.3.21-SkylakeX`, or `none`.
+  public static var matrixLibrary: String { String(cString: ck_conv_library()) }
+  /// All that decides the bits of a computation besides the computation: instruction set and matrix library.
+  public static var arithmetic: String { matrixLibrary == "none" ? instructionSet : "\(instructionSet)+\(matrixLibrary)" }
   /// Those this processor can run, in rising order.
   public static var available: [String] { (0...ck_isa_best().rawValue).map { String(cString: ck_isa_name(ck_isa($0))) } }
 

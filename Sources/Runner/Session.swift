@@ -45,7 +45,7 @@ struct Session: Sendable {
       }
     }
     let found = data
-    let conditions = ExperimentGraph.Conditions(instructionSet: Processor.instructionSet) { settings in
+    let conditions = ExperimentGraph.Conditions(instructionSet: Processor.arithmetic) { settings in
       if settings.source == .synthetic { return nil }
       // Without the data, it is taken to be what the records were made of: a clone reports without it.
       return found[settings]?.index.digest ?? earlier.digest(of: settings)

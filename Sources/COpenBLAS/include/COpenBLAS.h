@@ -2,8 +2,8 @@
 //
 // It is not linked: 0.3.21 does not know new processors and then takes slow kernels, and which kernels it takes must
 // not change the bits from one release to the next. So its core type is named before it initialises, which happens
-// while it is loaded: SkylakeX where the processor has AVX-512, Haswell where it has AVX2. OPENBLAS_CORETYPE in the environment
-// comes first. RUNNER_NO_OPENBLAS=1 does without it.
+// while it is loaded: SkylakeX where the processor has AVX-512, Haswell where it has AVX2. OPENBLAS_CORETYPE in the
+// environment is overruled for the same reason; RUNNER_OPENBLAS_CORETYPE, meant for tests, is heard. RUNNER_NO_OPENBLAS=1 does without it.
 //
 // Every function may be called from any thread at any time. A product runs on the calling thread alone, and any number of
 // threads may multiply at once.
