@@ -26,6 +26,18 @@ struct ResultsFolder: Sendable {
     return names.sorted().filter { !$0.hasPrefix(".") }.map { TrialFolder(path: "\(trials)/\($0)") }
   }
 
+  /// Removes what killed processes were writing (`<name>.<process>.tmp`: never renamed into place, so nobody's). Under the lock only.
+  func removeLeftovers() {
+    let found = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
+    for name in found where name.contains(/\.\d+(-\d+)?\.tmp$/) { try? FileManager.default.removeItem(atPath: "\(path)/\(name)") }
+  }
+
+  /// Whether a figure has no PNG beside it: none could be rendered, or a kill came first.
+  var lacksPictures: Bool {
+    let names = Set((try? FileManager.default.contentsOfDirectory(atPath: "\(path)/figures")) ?? [])
+    return names.contains { $0.hasSuffix(".svg") && !names.contains("\($0.dropLast(4)).png") }
+  }
+
   static func make(_ folder: String) throws {
     do {
       try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)

@@ -72,11 +72,18 @@ public enum Runner {
   private static func run(_ session: Session, _ options: RunOptions, _ console: Console) async throws -> LocalExecutor.Outcome {
     let name = session.experiment.name
     guard session.plan.hasWork else {
+      // Unless another run is at work here, tidy up after one that was killed behind its report.
+      if let lock = try? ResultsLock(session.folder) {
+        session.folder.removeLeftovers()
+        if session.folder.lacksPictures { show(await Report.renderPictures(in: session.folder.url), console) }
+        withExtendedLifetime(lock) {}
+      }
       console.print("\(name): nothing to do, all \(session.experiment.trials.count) trials are done: \(session.folder.path)/report.md")
       return LocalExecutor.Outcome()
     }
     let lock = try ResultsLock(session.folder)
     defer { withExtendedLifetime(lock) {} }
+    session.folder.removeLeftovers()
     let outcome = try LocalExecutor(session, options, console).run()
     for (trial, reason) in outcome.failures { console.printError(Diagnostic(.error, "\(name), \(trial) failed: \(reason)").rendered(color: console.usesColor)) }
     if outcome.signal != nil {

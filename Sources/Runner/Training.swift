@@ -28,7 +28,10 @@ final class Trainings {
   func network(ofTrial trial: Int) throws -> TrainedNetwork {
     let folder = session.folder.trial(graph.fingerprint(ofTrial: trial))
     let job = graph.trainingJob(of: trial)
-    if let there = try finished(job, for: folder, trial) { return there }
+    if let there = try finished(job, for: folder, trial) {
+      removeCheckpoints(nowThat: job)  // a kill may have come between the weights and this
+      return there
+    }
     let home = checkpointFolder(of: job) ?? folder
     if job.kind == .fineTune, !FileManager.default.fileExists(atPath: home.checkpoint) { try startFromSharedTraining(job, home) }
     let trained = try train(trial, job, in: home)
