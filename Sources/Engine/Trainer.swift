@@ -78,9 +78,6 @@ public final class Trainer {
     slices = BatchSlices(network, batch: min(training.batch, trainingIndices.count), memory: memory, threads: threads)
   }
 
-  /// Bytes the plan expects this training to hold: programs, weights, gradients, optimiser (not the patches).
-  public var plannedBytes: Int { slices.plannedBytes + 4 * 4 * memory.values.count }
-
   /// - Parameters:
   ///   - checkpoint: a file resumed from where it is there, and written after every epoch and on a stop.
   ///   - shouldStop: asked after each batch.

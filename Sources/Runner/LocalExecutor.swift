@@ -36,7 +36,7 @@ final class LocalExecutor {
   /// Throws `UserError` where the results folder cannot be written; a trial's own fault is in the outcome.
   func run() throws -> Outcome {
     var outcome = Outcome()
-    try ResultsFolder.make(session.folder.trials)
+    try DurableFile.makeFolder(session.folder.trials)
     if options.fresh { try removeTrials() }
     for trial in Self.order(session) {
       do {
@@ -88,7 +88,7 @@ final class LocalExecutor {
   private func run(_ trial: Int) throws -> String? {
     let folder = session.folder.trial(graph.fingerprint(ofTrial: trial)), label = graph.label(ofTrial: trial)
     let settings = session.experiment.trials[trial].settings
-    try ResultsFolder.make(folder.path)
+    try DurableFile.makeFolder(folder.path)
     try folder.log.append(
       .started(
         trial: session.experiment.trials[trial].name, seed: settings.seed, settings: graph.settings(ofTrial: trial),

@@ -3,6 +3,7 @@ import Diagnostics
 import Engine
 import ExperimentGraph
 import ExperimentSpec
+import Files
 import Foundation
 
 /// The patches that trials share: made once, kept in the results folder's cache (not committed), and the last of each kind in memory.
@@ -54,7 +55,7 @@ final class PatchCache {
       try? FileManager.default.removeItem(atPath: path)
     }
     let store = try make()
-    try ResultsFolder.make((path as NSString).deletingLastPathComponent)
+    try DurableFile.makeFolder((path as NSString).deletingLastPathComponent)
     try store.save(to: path)
     // The file's pages can be dropped when memory is short; those of the store that made it cannot.
     return try PatchStore(contentsOf: path)

@@ -45,8 +45,8 @@ struct Reporting {
   /// Writes the report and all that belongs to it. Returns what could not be drawn.
   func write(isNewRun: Bool) async throws -> [Diagnostic] {
     let folder = session.folder
-    try ResultsFolder.make(folder.path)
-    try ResultsFolder.make("\(folder.path)/figures")
+    try DurableFile.makeFolder(folder.path)
+    try DurableFile.makeFolder("\(folder.path)/figures")
     // A report from the folder itself was read from this very file, which alone knows where each value came from.
     if session.experiment.path != folder.resolvedSpec { try DurableFile.write(session.experiment.resolvedYAML(), to: folder.resolvedSpec) }
     try Report.write(inputs(isNewRun: isNewRun), to: folder.url)

@@ -38,14 +38,6 @@ struct ResultsFolder: Sendable {
     return names.contains { $0.hasSuffix(".svg") && !names.contains("\($0.dropLast(4)).png") }
   }
 
-  static func make(_ folder: String) throws {
-    do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    } catch {
-      throw UserError("\(folder): cannot be made: \(error.localizedDescription)", exitCode: .inputOrOutputFailed)
-    }
-  }
-
   /// The report's fingerprint that `provenance.json` states; nil where there is no report.
   func reportFingerprint() -> Fingerprint? {
     struct Stated: Decodable { var report_fingerprint: String? }

@@ -1,4 +1,5 @@
 import Diagnostics
+import Files
 import Foundation
 
 /// One run at a time in a results folder: an advisory lock that the system lets go of when the process ends, however it ends.
@@ -7,7 +8,7 @@ final class ResultsLock {
 
   /// Throws `UserError`: exit 4 where another run holds it, naming its process; exit 5 where the folder cannot be written.
   init(_ folder: ResultsFolder) throws {
-    try ResultsFolder.make(folder.cache)
+    try DurableFile.makeFolder(folder.cache)
     let path = "\(folder.cache)/lock"
     file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard file >= 0 else { throw UserError("\(path): \(String(cString: strerror(errno)))", exitCode: .inputOrOutputFailed) }
