@@ -31,21 +31,8 @@ public enum Processor {
     return "unknown processor"
   }()
 
-  /// Cores this process may use: its affinity, and the cgroup's quota rounded up.
-  public static let cores: Int = {
-    var count = ProcessInfo.processInfo.activeProcessorCount
-    if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-      let line = status.split(separator: "\n").first(where: { $0.hasPrefix("Cpus_allowed:") })
-    {
-      let allowed = line.dropFirst("Cpus_allowed:".count).reduce(0) { $0 + ($1.hexDigitValue ?? 0).nonzeroBitCount }
-      if allowed > 0 { count = min(count, allowed) }
-    }
-    if let text = try? String(contentsOfFile: "/sys/fs/cgroup/cpu.max", encoding: .utf8) {
-      let parts = text.split(separator: " ").compactMap { Double($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-      if parts.count == 2 { count = min(count, max(1, Int((parts[0] / parts[1]).rounded(.up)))) }
-    }
-    return max(count, 1)
-  }()
+  /// Cores this process may use: its affinity, and its control groups' quota rounded up.
+  public static let cores = ProcessLimits.current.cores
 
   /// Largest resident memory of this process so far, megabytes (10⁶ bytes).
   public static var peakResidentMegabytes: Double {

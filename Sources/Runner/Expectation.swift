@@ -16,7 +16,10 @@ enum Expectation {
         memory(of: settings, threads: session.threads), expectedTime(of: trial, epochs: epochs, session, earlier),
       ]
     }
-    return ["", "expected:"] + aligned([["trial", "parameters", "multiply–adds a patch", "epochs", "training memory", "training time"]] + rows)
+    let allotment = session.allotment, machine = session.limits
+    let sharing = "at once: \(allotment.jobs) trial\(allotment.jobs == 1 ? "" : "s") × \(allotment.threads) thread\(allotment.threads == 1 ? "" : "s") "
+      + "(\(allotment.reason)); memory: \(Int(machine.megabytes)) MB \(machine.memorySource); times are taken alone"
+    return ["", sharing] + session.refusals().map { "\(session.graph.label(ofTrial: $0.trial)) would fail: \($0.reason)" } + ["", "expected:"] + aligned([["trial", "parameters", "multiply–adds a patch", "epochs", "training memory", "training time"]] + rows)
   }
 
   /// The engine's plan; the patches, mapped from their file, come on top.

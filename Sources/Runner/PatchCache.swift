@@ -5,30 +5,30 @@ import ExperimentGraph
 import ExperimentSpec
 import Files
 import Foundation
+import Synchronization
 
 /// The patches that trials share: made once, kept in the results folder's cache (not committed), and the last of each kind in memory.
-final class PatchCache {
+///
+/// Trials that run side by side take turns here: preparing uses all cores by itself, and whoever waits mostly waits for the same patches.
+final class PatchCache: Sendable {
   private let session: Session
-  private var training: (key: Fingerprint, store: PatchStore)?
-  private var test: (key: Fingerprint, store: PatchStore)?
-
   private let display: ProgressDisplay
+  private typealias Kept = (key: Fingerprint, store: PatchStore)
+  private let training = Mutex<Kept?>(nil)
+  private let test = Mutex<Kept?>(nil)
 
   init(_ session: Session, _ display: ProgressDisplay) { (self.session, self.display) = (session, display) }
 
   /// - Parameter progress: images done, of how many; from several threads.
   func training(ofTrial trial: Int, progress: @escaping @Sendable (Int, Int) -> Void) throws -> PatchStore {
     let key = session.graph.job(.patches, of: trial)!.fingerprint
-    if let training, training.key == key { return training.store }
     let data = session.data(ofTrial: trial), settings = session.experiment.trials[trial].settings
-    training = nil
-    let display = display
-    let store = try stored(session.folder.patches(key, "training")) {
-      display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(data.index.training.count) training images")
-      return try PatchStore.prepare(data.index.training, of: data.dataset, .training(settings), threads: session.threads, progress: progress)
+    return try training.withLock { kept in
+      try store(key, "training", in: &kept) {
+        display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(data.index.training.count) training images")
+        return try PatchStore.prepare(data.index.training, of: data.dataset, .training(settings), threads: session.cores, progress: progress)
+      }
     }
-    training = (key, store)
-    return store
   }
 
   /// The test set's grid. No draw is made in it, so it is the same for every seed and kept apart from the training patches.
@@ -37,14 +37,21 @@ final class PatchCache {
     let preprocess = session.graph.job(.preprocess, of: trial)!
     let covered = preprocess.settings.filter { $0.key.hasPrefix("preprocess.") || $0.key.hasPrefix("meaning") }
     let key = Fingerprint(of: ["test patches", "\(settings.patches.size)"] + preprocess.inputs + covered.flatMap { [$0.key, $0.value] })
-    if let test, test.key == key { return test.store }
     let data = session.data(ofTrial: trial)
-    let display = display
-    let store = try stored(session.folder.patches(key, "test")) {
-      display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(data.index.test.count) test images")
-      return try PatchStore.prepare(data.index.test, of: data.dataset, .test(settings), threads: session.threads, progress: progress)
+    return try test.withLock { kept in
+      try store(key, "test", in: &kept) {
+        display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(data.index.test.count) test images")
+        return try PatchStore.prepare(data.index.test, of: data.dataset, .test(settings), threads: session.cores, progress: progress)
+      }
     }
-    test = (key, store)
+  }
+
+  private func store(_ key: Fingerprint, _ part: String, in kept: inout sending Kept?, make: () throws -> PatchStore) throws -> PatchStore {
+    if let kept, kept.key == key { return kept.store }
+    // Let go first: two stores at once are more memory than planned.
+    kept = nil
+    let store = try stored(session.folder.patches(key, part), make: make)
+    kept = (key, store)
     return store
   }
 

@@ -12,6 +12,7 @@ struct ResultsFolder: Sendable {
 
   /// Not committed: patches, the lock.
   var cache: String { "\(path)/cache" }
+  var lock: String { "\(cache)/lock" }
   var trials: String { "\(path)/trials" }
   var resolvedSpec: String { "\(path)/spec.resolved.yaml" }
   var provenance: String { "\(path)/provenance.json" }
@@ -73,6 +74,9 @@ struct TrialFolder: Sendable {
     data.append(UInt8(ascii: "\n"))
     try DurableFile.write(data, to: self.record)
   }
+
+  /// Whether the trial was evaluated, and did not fail.
+  var hasScores: Bool { readRecord().map { $0.failure == nil } ?? false }
 
   func readMasks() -> [String: Mask] { (try? String(contentsOfFile: masks, encoding: .utf8)).map(MaskRuns.masks(inTable:)) ?? [:] }
 

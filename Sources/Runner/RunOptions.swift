@@ -12,12 +12,15 @@ public struct RunOptions: Sendable {
   public var out: String?
   /// `--data DIR`.
   public var data: String?
-  /// nil: all cores this process may use.
+  /// Trials at once, and threads of each; what is nil is chosen so that the run is done soonest (`Allotment`).
+  public var jobs: Int?
   public var threads: Int?
   /// How often a failed trial is tried again.
   public var retries = 0
   /// Run everything again, whatever is there.
   public var fresh = false
+  /// Wait for another run that holds the results folder.
+  public var wait = false
 
   public init() {}
 

@@ -62,27 +62,42 @@ public enum Runner {
     }
     var failed = false
     for (session, options) in sessions {
-      let outcome = try await run(session, options, console)
+      let outcome: LocalExecutor.Outcome
+      do { outcome = try await run(session, options, surroundings) } catch is CancellationError {
+        outcome = LocalExecutor.Outcome(signal: Interrupts.signalReceived)
+      }
       if let signal = outcome.signal { return signal == SIGTERM ? .terminated : .interrupted }
       failed = failed || !outcome.failures.isEmpty
     }
     return failed ? .someTrialsFailed : .done
   }
 
-  private static func run(_ session: Session, _ options: RunOptions, _ console: Console) async throws -> LocalExecutor.Outcome {
-    let name = session.experiment.name
+  /// Throws `CancellationError` after a signal while it waited for another run.
+  private static func run(_ planned: Session, _ options: RunOptions, _ surroundings: Surroundings) async throws -> LocalExecutor.Outcome {
+    let console = surroundings.console, name = planned.experiment.name
+    var session = planned
+    var lock: ResultsLock?
+    if session.plan.hasWork {
+      var hasWaited = false
+      let wait = { (message: String) in
+        hasWaited = true
+        console.print(message)
+      }
+      lock = try ResultsLock(session.folder, waiting: options.wait ? wait : nil)
+      // The other run has left results.
+      if hasWaited { session = try Session(session.experiment, options, for: .run, surroundings) }
+    }
+    defer { withExtendedLifetime(lock) {} }
     guard session.plan.hasWork else {
       // Unless another run is at work here, tidy up after one that was killed behind its report.
-      if let lock = try? ResultsLock(session.folder) {
+      if let idle = try? lock ?? ResultsLock(session.folder) {
         session.folder.removeLeftovers()
         if session.folder.lacksPictures { show(await Report.renderPictures(in: session.folder.url), console) }
-        withExtendedLifetime(lock) {}
+        withExtendedLifetime(idle) {}
       }
       console.print("\(name): nothing to do, all \(session.experiment.trials.count) trials are done: \(session.folder.path)/report.md")
       return LocalExecutor.Outcome()
     }
-    let lock = try ResultsLock(session.folder)
-    defer { withExtendedLifetime(lock) {} }
     session.folder.removeLeftovers()
     let outcome = try LocalExecutor(session, options, console).run()
     for (trial, reason) in outcome.failures { console.printError(Diagnostic(.error, "\(name), \(trial) failed: \(reason)").rendered(color: console.usesColor)) }

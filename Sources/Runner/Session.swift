@@ -13,7 +13,12 @@ struct Session: Sendable {
   var folder: ResultsFolder
   var graph: ExperimentGraph
   var plan: Plan
-  var threads: Int
+  /// What this process may use of the machine, as it was found.
+  var limits: ProcessLimits
+  /// How many trials run at once, with how many threads each.
+  var allotment: Allotment
+  /// Times are taken alone, and so with all cores unless another number was asked for.
+  var timingThreads: Int
   /// The trials asked for, ascending.
   var selected: [Int]
   /// By the settings that name it; without what could not be found.
@@ -33,7 +38,9 @@ struct Session: Sendable {
   ///   where something that needs it must run.
   init(_ experiment: Experiment, _ options: RunOptions, for purpose: Purpose, _ surroundings: Surroundings) throws {
     let folder = ResultsFolder(path: options.out ?? "results/\(experiment.name)")
-    let threads = options.threads ?? Processor.cores
+    limits = .current
+    timingThreads = options.threads ?? limits.cores
+    let threads = timingThreads
     let earlier = EarlierTrials(folder)
     var data: [DataSettings: OpenData] = [:]
     var missing: [DataSettings: UserError] = [:]
@@ -60,11 +67,12 @@ struct Session: Sendable {
       }
     }
     plan = Plan(graph, given: snapshot, only: Set(selected))
-    (self.experiment, self.folder, self.threads, self.data, missingData) = (experiment, folder, threads, data, missing)
+    (self.experiment, self.folder, self.data, missingData) = (experiment, folder, data, missing)
+    let open = purpose == .report ? [] : Self.open(plan, selected)
+    allotment = Allotment(limits, experiment, open, jobs: options.jobs, threads: options.threads)
     if purpose != .report { try checkNetworks() }
     if purpose == .run {
-      let working = Set(plan.work.filter { $0.job.kind != .report }.flatMap(\.job.trials)).intersection(selected)
-      for trial in working.sorted() { if let error = missing[experiment.trials[trial].settings.data] { throw error } }
+      for trial in open { if let error = missing[experiment.trials[trial].settings.data] { throw error } }
     }
   }
 
@@ -97,6 +105,11 @@ struct Session: Sendable {
     }
     if !faults.isEmpty { throw UserError(faults, exitCode: .badCommandOrSpec) }
   }
+
+  /// Of each trial.
+  var threads: Int { allotment.threads }
+  /// For what uses all cores by itself.
+  var cores: Int { max(allotment.jobs * allotment.threads, timingThreads) }
 
   /// The data of a trial that is to run; its absence was an error before.
   func data(ofTrial trial: Int) -> OpenData {

@@ -12,7 +12,7 @@ struct TrainedNetwork {
 }
 
 /// Trainings of one experiment: each is done once, from its checkpoint where there is one, and its weights are shared.
-final class Trainings {
+struct Trainings: Sendable {
   private let session: Session
   private let patches: PatchCache
   private let display: ProgressDisplay
@@ -90,7 +90,7 @@ final class Trainings {
     let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial)
     let display = display
     let store = try patches.training(ofTrial: trial) { done, total in
-      display.update(TrialProgress(label: label, phase: "patches", batch: done, batches: total))
+      display.update(TrialProgress(label: label, phase: "patches", batch: done, batches: total), of: trial)
     }
     let split = store.split(settings.patches, seed: settings.seed)
     guard !split.training.isEmpty, !split.validation.isEmpty else {
@@ -106,7 +106,7 @@ final class Trainings {
     let facts = try NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
     let isResumed = FileManager.default.fileExists(atPath: home.checkpoint), epochsDone = isResumed ? home.log.lines().epochsDone : 0
     display.beginTraining(
-      label: label, epochWork: Double(facts.multiplyAdds), epochs: settings.phases.reduce(0) { $0 + $1.epochs }, epochsDone: epochsDone,
+      of: trial, label: label, epochWork: Double(facts.multiplyAdds), epochs: settings.phases.reduce(0) { $0 + $1.epochs }, epochsDone: epochsDone,
       batch: settings.train.batch)
 
     var logFault: (any Error)?
@@ -114,11 +114,11 @@ final class Trainings {
     var epochStart = clock.now
     func run() throws -> TrainingOutcome {
       try makeTrainer().run(
-        checkpoint: home.checkpoint, progress: { display.update($0) },
+        checkpoint: home.checkpoint, progress: { display.update($0, of: trial) },
         epochDone: { result in
           let seconds = (clock.now - epochStart).seconds
           epochStart = clock.now
-          display.epochDone(result, seconds: seconds)
+          display.epochDone(result, seconds: seconds, of: trial)
           do {
             try home.log.append(
               .epoch(phase: result.phase, epoch: result.epoch, trainLoss: result.trainLoss, validationLoss: result.validationLoss, seconds: seconds))

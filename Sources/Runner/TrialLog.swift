@@ -12,7 +12,8 @@ enum LogEvent: Codable {
   case resumed(epoch: Int)
   case epoch(phase: String, epoch: Int, trainLoss: Double, validationLoss: Double, seconds: Double)
   case trained(fingerprint: String, bestEpoch: Int)
-  case evaluated(images: Int, seconds: Double)
+  /// `peakMegabytes`: the process's largest resident memory since the trial began; nil where others ran beside it.
+  case evaluated(images: Int, seconds: Double, peakMegabytes: Double?)
   case timed(fingerprint: String, timing: TimingRecord)
   case failed(reason: String)
   case interrupted(epoch: Int)
@@ -38,6 +39,7 @@ struct TrialLog: Sendable {
   func append(_ event: LogEvent) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     var line = try encoder.encode(LogLine(at: Date().formatted(.iso8601), event: event))
     line.append(UInt8(ascii: "\n"))
     let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
@@ -53,6 +55,7 @@ struct TrialLog: Sendable {
   func lines() -> [LogLine] {
     guard let text = try? Data(contentsOf: URL(fileURLWithPath: path)) else { return [] }
     let decoder = JSONDecoder()
+    decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     return text.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(LogLine.self, from: $0) }
   }
 
@@ -71,6 +74,12 @@ extension [LogLine] {
     var seconds: [Int: Double] = [:]
     for line in self { if case .epoch(_, let epoch, _, _, let took) = line.event { seconds[epoch] = took } }
     return seconds.values.sorted().reduce(0, +)
+  }
+
+  /// Of the last evaluation; nil where it did not run alone.
+  var peakMegabytes: Double? {
+    for line in reversed() { if case .evaluated(_, _, let peak) = line.event { return peak } }
+    return nil
   }
 
   /// Epochs done, as far as the log knows.

@@ -41,6 +41,20 @@ struct Threads: ParsableArguments {
   }
 }
 
+/// How trials share the machine.
+struct Sharing: ParsableArguments {
+  @Option(help: ArgumentHelp("Trials at once (default: what is done soonest on the cores and memory this process may use).", valueName: "n"))
+  var jobs: Int?
+  @Option(help: ArgumentHelp("Threads of each (default: likewise). The results' bits depend on neither.", valueName: "n"))
+  var threads: Int?
+
+  func validate() throws {
+    for (name, value) in [("jobs", jobs), ("threads", threads)] {
+      if let value, !(1...1024).contains(value) { throw ValidationError("--\(name) \(value): accepted: 1 to 1024") }
+    }
+  }
+}
+
 /// Which kernels to use. The choice holds for the whole process and is made while the arguments are checked, before anything computes.
 struct InstructionSet: ParsableArguments {
   @Option(help: ArgumentHelp("Instruction set: reference, baseline, avx2 or avx512 (default: the widest this processor has).", valueName: "name"))
@@ -62,10 +76,11 @@ struct Run: AsyncParsableCommand {
   @OptionGroup var overrides: Overrides
   @Option(help: ArgumentHelp("Only the trials of this name; * and ? stand for any characters.", valueName: "pattern")) var only: String?
   @OptionGroup var places: Places
-  @OptionGroup var threads: Threads
+  @OptionGroup var sharing: Sharing
   @OptionGroup var instructionSet: InstructionSet
   @Option(help: ArgumentHelp("How often a failed trial is tried again.", valueName: "n")) var retries = 0
   @Flag(help: "Run everything again, whatever is there.") var fresh = false
+  @Flag(help: "Where another run holds the results folder, wait for it to end.") var wait = false
 
   func validate() throws {
     if retries < 0 { throw ValidationError("--retries \(retries): accepted: 0 or more") }
@@ -73,7 +88,8 @@ struct Run: AsyncParsableCommand {
 
   func run() async throws {
     var options = RunOptions(overrides, places)
-    (options.only, options.threads, options.retries, options.fresh) = (only, threads.threads, retries, fresh)
+    (options.only, options.retries, options.fresh, options.wait) = (only, retries, fresh, wait)
+    (options.jobs, options.threads) = (sharing.jobs, sharing.threads)
     let asked = options
     try await finish { try await Runner.run(specs: specs, asked, $0) }
   }
@@ -88,13 +104,14 @@ struct Plan: AsyncParsableCommand {
   @OptionGroup var overrides: Overrides
   @Option(help: ArgumentHelp("Only the trials of this name.", valueName: "pattern")) var only: String?
   @OptionGroup var places: Places
+  @OptionGroup var sharing: Sharing
   @OptionGroup var instructionSet: InstructionSet
   @Option(help: "text, json, mermaid or dot.") var format = Runner.PlanFormat.text
   @Flag(name: .customLong("detailed-exitcode"), help: "Exit 10 where there is work to do.") var detailedExitCode = false
 
   func run() async throws {
     var options = RunOptions(overrides, places)
-    options.only = only
+    (options.only, options.jobs, options.threads) = (only, sharing.jobs, sharing.threads)
     let asked = options
     try await finish { try Runner.plan(spec: spec, asked, format: format, detailedExitCode: detailedExitCode, $0) }
   }

@@ -56,7 +56,7 @@ struct Bench {
 
   func run(_ spec: String, transcript: Transcript = Transcript(), out: String? = nil, _ change: (inout RunOptions) -> Void = { _ in }) async -> ExitCode {
     var options = RunOptions()
-    (options.out, options.threads) = (out ?? results, 2)
+    (options.out, options.jobs, options.threads) = (out ?? results, 1, 2)
     change(&options)
     let asked = options
     let surroundings = transcript.surroundings(cache: "\(folder.path)/cache")

@@ -12,7 +12,7 @@ extension Runs { @Suite struct FaultTests {
     let lock = try ResultsLock(ResultsFolder(path: bench.results))
     let transcript = Transcript()
     #expect(await bench.run(spec, transcript: transcript) == .locked)
-    #expect(transcript.errors.contains("locked by another run (process \(getpid()))"))
+    #expect(transcript.errors.contains("locked by another run (process \(getpid()) on "))
     #expect(bench.trials().isEmpty)
     withExtendedLifetime(lock) {}
   }

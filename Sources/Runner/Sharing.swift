@@ -1,0 +1,92 @@
+import Engine
+import ExperimentGraph
+import ExperimentSpec
+import Schedule
+
+/// How a session's open trials share this machine.
+extension Session {
+  /// The trials with work, longest first where several run side by side, else in the report's order; one that others fine-tune from always
+  /// comes before them.
+  var openTrials: [Int] {
+    let open = Self.open(plan, selected)
+    guard allotment.jobs > 1 else { return mainTrainingsFirst(open) }
+    let longestFirst = open.enumerated().sorted { (-trainingWork(ofTrial: $0.element), $0.offset) < (-trainingWork(ofTrial: $1.element), $1.offset) }
+    return mainTrainingsFirst(longestFirst.map(\.element))
+  }
+
+  static func open(_ plan: Plan, _ selected: [Int]) -> [Int] {
+    let working = Set(plan.work.filter { $0.job.kind != .report }.flatMap(\.job.trials))
+    return selected.filter(working.contains)
+  }
+
+  private func mainTrainingsFirst(_ trials: [Int]) -> [Int] {
+    var order: [Int] = []
+    for trial in trials {
+      if let main = graph.job(.fineTune, of: trial).flatMap({ _ in graph.job(.train, of: trial) }) {
+        order += main.trials.filter { graph.trainingJob(of: $0).id == main.id && trials.contains($0) && !order.contains($0) }
+      }
+      if !order.contains(trial) { order.append(trial) }
+    }
+    return order
+  }
+
+  /// Multiply–adds of a trial's epochs, for one patch: the measure that shares out the time left. 0 where nothing is to be trained.
+  func trainingWork(ofTrial trial: Int) -> Double {
+    let settings = experiment.trials[trial].settings
+    guard state(.train, of: trial) != .cached || state(.fineTune, of: trial) ?? .cached != .cached,
+      let facts = try? NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
+    else { return 0 }
+    return Double(facts.multiplyAdds) * Double(settings.phases.reduce(0) { $0 + $1.epochs })
+  }
+
+  /// Training memory of a trial, 10⁶ bytes, as planned: the engine's; the patches, mapped from their file, go when memory is asked for.
+  func plannedMegabytes(ofTrial trial: Int) -> Double { experiment.trials[trial].settings.plannedMegabytes(threads: threads) }
+
+  func roster() -> Roster {
+    let entries = openTrials.map { Roster.Entry(trial: $0, group: graph.job(.train, of: $0)!.id, megabytes: plannedMegabytes(ofTrial: $0)) }
+    return Roster(entries.filter { $0.megabytes <= limits.megabytes }, jobs: allotment.jobs, megabytes: limits.megabytes)
+  }
+
+  /// Trials that can never be admitted, and why.
+  func refusals() -> [(trial: Int, reason: String)] {
+    openTrials.compactMap { trial in
+      let planned = plannedMegabytes(ofTrial: trial)
+      guard planned > limits.megabytes else { return nil }
+      let batch = experiment.trials[trial].settings.train.batch
+      return (
+        trial,
+        "its training is planned to take \(Int(planned.rounded(.up))) MB (train.batch \(batch), \(threads) thread\(threads == 1 ? "" : "s")), "
+          + "more than the \(Int(limits.megabytes)) MB \(limits.memorySource)"
+      )
+    }
+  }
+}
+
+extension Allotment {
+  /// For the open trials of an experiment.
+  init(_ limits: ProcessLimits, _ experiment: Experiment, _ open: [Int], jobs: Int?, threads: Int?) {
+    let workloads = open.map { trial in
+      let settings = experiment.trials[trial].settings
+      let facts = try? NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
+      let multiplyAdds = Double(facts?.multiplyAdds ?? 0)
+      return Workload(
+        work: multiplyAdds * Double(settings.phases.reduce(0) { $0 + $1.epochs }), serialShare: serialShare(ofMultiplyAdds: multiplyAdds),
+        megabytes: { settings.plannedMegabytes(threads: $0) })
+    }
+    self.init(of: Capacity(cores: limits.cores, megabytes: limits.megabytes), to: workloads, jobs: jobs, threads: threads)
+  }
+}
+
+/// The share of a training step that further threads do not shorten: small layers end before a team has gathered.
+///
+/// Measured as 2·t₂/t₁₁ − 1 with `runner bench --mode train --batch 16` on two cores, where t₂ is one network's time with two threads and t₁₁
+/// that of two networks side by side with one each. By multiply–adds a patch: 0.5e6 0.95; 7e6 0.33; 45e6 0.33 and 0.73; 0.9e9 0.01; 1.2e9
+/// 0.15; 1.9e9 0.32; 3.4e9 0.08. The curve goes through the middle of these.
+private func serialShare(ofMultiplyAdds multiplyAdds: Double) -> Double { 0.1 + 0.9 * 20e6 / (20e6 + multiplyAdds) }
+
+extension TrialSettings {
+  /// 0 where the network does not fit its patches, which is an error of its own.
+  fileprivate func plannedMegabytes(threads: Int) -> Double {
+    (try? networkConfiguration.plannedMegabytes(side: patches.size, batch: train.batch, training: true, threads: threads)) ?? 0
+  }
+}

@@ -1,0 +1,175 @@
+import Datasets
+import Diagnostics
+import Engine
+import ExperimentGraph
+import ExperimentSpec
+import Files
+import Foundation
+import Report
+
+/// What is done of a trial, in two parts: training and scores, which may run beside other trials, and times, which are taken alone.
+/// A part that fails leaves its reason in the trial's record, and the others go on.
+struct TrialJobs: Sendable {
+  private let session: Session
+  private let retries: Int
+  private let patches: PatchCache
+  private let trainings: Trainings
+  private let display: ProgressDisplay
+  private var graph: ExperimentGraph { session.graph }
+
+  init(_ session: Session, retries: Int, _ display: ProgressDisplay) {
+    (self.session, self.retries, self.display) = (session, retries, display)
+    patches = PatchCache(session, display)
+    trainings = Trainings(session, patches, display)
+  }
+
+  /// Trains and evaluates, as far as each is to be done. Returns why the trial failed, or nil.
+  ///
+  /// - Parameter isAlone: no other trial runs in this process.
+  /// - Throws: `CancellationError` after a signal; `UserError` where the results folder cannot be written.
+  func score(_ trial: Int, isAlone: Bool) throws -> String? {
+    try attempt(trial, in: try open(trial)) { folder in
+      if folder.hasScores { return }  // another trial of the same settings and another name was just run
+      if isAlone { PeakMemory.reset() }
+      let network = try trainings.network(ofTrial: trial)
+      try evaluate(trial, network, folder, isAlone: isAlone)
+    }
+  }
+
+  /// Takes the times of a trial that has its scores. Returns why that failed, or nil; throws as `score`.
+  func time(_ trial: Int) throws -> String? {
+    try attempt(trial, in: session.folder.trial(graph.fingerprint(ofTrial: trial))) { folder in
+      guard let record = folder.readRecord() else { preconditionFailure("a trial is timed before its scores are there") }
+      let summary = Self.summary(record), label = graph.label(ofTrial: trial)
+      if folder.log.lines().timing?.fingerprint == graph.job(.time, of: trial)!.fingerprint.description {
+        display.trialDone("\(label): \(summary)", of: trial, failed: false)
+        return
+      }
+      let median = try takeTimes(trial, record, folder)
+      display.trialDone("\(label): \(summary), \(ProgressText.fixed(median, 1)) ms a patch", of: trial, failed: false)
+    }
+  }
+
+  /// The trial cannot be run at all: its record says why.
+  func refuse(_ trial: Int, because reason: String) throws {
+    try fail(trial, try open(trial), reason)
+  }
+
+  /// The trial's folder, with a log that says what the trial is.
+  private func open(_ trial: Int) throws -> TrialFolder {
+    let folder = session.folder.trial(graph.fingerprint(ofTrial: trial)), settings = session.experiment.trials[trial].settings
+    try DurableFile.makeFolder(folder.path)
+    try folder.log.append(
+      .started(
+        trial: session.experiment.trials[trial].name, seed: settings.seed, settings: graph.settings(ofTrial: trial),
+        data: session.data(ofTrial: trial).summary(patchSize: settings.patches.size)))
+    return folder
+  }
+
+  private func attempt(_ trial: Int, in folder: TrialFolder, _ part: (TrialFolder) throws -> Void) throws -> String? {
+    let label = graph.label(ofTrial: trial)
+    var attempt = 0
+    while true {
+      do {
+        try part(folder)
+        return nil
+      } catch let error as CancellationError {
+        throw error
+      } catch {
+        if Interrupts.signalReceived != nil { throw CancellationError() }
+        let reason = Self.line(error)
+        attempt += 1
+        if attempt <= retries {
+          try folder.log.append(.failed(reason: reason))
+          display.message("\(label): failed (\(reason)); trying again, \(attempt) of \(retries)")
+          continue
+        }
+        try fail(trial, folder, reason)
+        return reason
+      }
+    }
+  }
+
+  private func fail(_ trial: Int, _ folder: TrialFolder, _ reason: String) throws {
+    try folder.log.append(.failed(reason: reason))
+    try folder.write(record(of: trial, nil, [], failure: reason))
+    display.trialDone("\(graph.label(ofTrial: trial)): failed: \(reason)", of: trial, failed: true)
+  }
+
+  private func evaluate(_ trial: Int, _ network: TrainedNetwork, _ folder: TrialFolder, isAlone: Bool) throws {
+    let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial), display = display
+    let data = session.data(ofTrial: trial), test = try testPatches(trial), clock = ContinuousClock(), start = clock.now
+    let evaluation = try Evaluation(
+      network.weights, settings, data, test, threads: session.threads,
+      progress: { display.update(TrialProgress(label: label, phase: "evaluate", batch: $0, batches: data.index.test.count), of: trial) },
+      shouldStop: { Interrupts.signalReceived != nil })
+    try DurableFile.write(MaskRuns.table(evaluation.masks), to: folder.masks)
+    try folder.log.append(
+      .evaluated(
+        images: evaluation.scores.count, seconds: (clock.now - start).seconds, peakMegabytes: isAlone ? Processor.peakResidentMegabytes : nil))
+    // Last of all: a record that stands says that everything before it stands.
+    try folder.write(record(of: trial, network.training, evaluation.scores, failure: nil))
+    display.scored(trial)
+  }
+
+  /// Writes the timing into the trial's log; returns the median, milliseconds a patch.
+  private func takeTimes(_ trial: Int, _ record: TrialRecord, _ folder: TrialFolder) throws -> Double {
+    let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial), display = display
+    let network = try trainings.network(ofTrial: trial)
+    let timing = try PatchTiming(
+      network.weights, settings, try testPatches(trial), threads: session.timingThreads,
+      progress: { display.update(TrialProgress(label: label, phase: "time", batch: $0, batches: settings.evaluate.timingPasses), of: trial) },
+      shouldStop: { Interrupts.signalReceived != nil })
+    let log = folder.log.lines()
+    try folder.log.append(
+      .timed(
+        fingerprint: graph.job(.time, of: trial)!.fingerprint.description,
+        timing: TimingRecord(
+          trial: record.trial, seed: record.seed, threads: session.timingThreads, precision: settings.train.precision.rawValue,
+          millisecondsPerPatchMedian: timing.median, millisecondsPerPatchMinimum: timing.minimum, passes: timing.passes,
+          trainSeconds: log.trainingSeconds, peakRSSMegabytes: log.peakMegabytes ?? .nan)))
+    return timing.median
+  }
+
+  private func testPatches(_ trial: Int) throws -> PatchStore {
+    let label = graph.label(ofTrial: trial), display = display
+    return try patches.test(ofTrial: trial) { display.update(TrialProgress(label: label, phase: "patches", batch: $0, batches: $1), of: trial) }
+  }
+
+  private static func summary(_ record: TrialRecord) -> String {
+    let scored = record.images.filter { !$0.empty }
+    let mean = { (score: (ImageScore) -> Double) in scored.isEmpty ? 0 : scored.map(score).reduce(0, +) / Double(scored.count) }
+    return "average IoU \(ProgressText.fixed(mean(\.averageIoU), 3)), average precision \(ProgressText.fixed(mean(\.averagePrecision), 3)), "
+      + "validation loss \(ProgressText.fixed(record.validationLoss, 4)) in epoch \(record.bestEpoch)"
+  }
+
+  private func record(of trial: Int, _ training: TrainedWeights?, _ scores: [ImageScore], failure: String?) -> TrialRecord {
+    let settings = session.experiment.trials[trial].settings
+    guard let facts = try? NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size) else {
+      preconditionFailure("a network that was checked before the run does not fit its patches")
+    }
+    return TrialRecord(
+      trial: session.experiment.trials[trial].name, seed: settings.seed, fingerprint: graph.fingerprint(ofTrial: trial).description,
+      architecture: settings.model.architecture.rawValue, baseFilters: settings.model.baseFilters, depth: settings.model.depth, l2: settings.model.l2,
+      upsampling: settings.model.architecture == .unetPlus ? settings.model.upsampling.rawValue : "", parameters: facts.parameters,
+      trainableParameters: facts.trainableParameters, multiplyAdds: facts.multiplyAdds, trainingPatches: training?.trainingPatches ?? 0,
+      validationPatches: training?.validationPatches ?? 0, losses: training?.losses ?? [], bestEpoch: training?.bestEpoch ?? 0,
+      validationLoss: training?.validationLoss ?? 0, images: scores, failure: failure)
+  }
+
+  /// An error as one line without a stack.
+  private static func line(_ error: any Error) -> String {
+    let text = (error as? UserError)?.diagnostics.map { ($0.location.map { place in "\(place): " } ?? "") + $0.message }.joined(separator: "; ") ?? "\(error)"
+    return text.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}
+
+/// The kernel's mark of this process's largest resident memory.
+enum PeakMemory {
+  /// Sets the mark back to what is resident now, where the kernel can (Linux ≥ 4.0), so that one trial's peak is not the next one's.
+  static func reset() {
+    #if os(Linux)
+      try? Data("5".utf8).write(to: URL(fileURLWithPath: "/proc/self/clear_refs"))
+    #endif
+  }
+}
