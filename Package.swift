@@ -65,6 +65,6 @@ let package = Package(
     tests("ScheduleTests", ["Schedule", "ExperimentGraph", "ExperimentSpec"]),
     tests("MetricsTests", ["Metrics", "Imaging"], fixtures: true),
     tests("ReportTests", ["Report", "ExperimentSpec", "Imaging", "Diagnostics"], fixtures: true),
-    tests("RunnerTests", ["Runner", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
+    tests("RunnerTests", ["Runner", "Engine", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
   ]
 )

@@ -1,4 +1,5 @@
 import Diagnostics
+import Engine
 import Foundation
 import Synchronization
 import Testing
@@ -50,14 +51,18 @@ extension Runs { @Suite struct SharingTests {
     try expectSame(bench.steadyFiles(cut), bench.steadyFiles())
   }
 
-  @Test func aTrialThatCanNeverFitFailsWithItsReason() async throws {
-    let bench = try Bench(), transcript = Transcript(), plan = Transcript()
-    let spec = try bench.spec(
-      trials: "[{name: huge, model: {architecture: unet+, base_filters: 256, depth: 7}, patches.size: 4096, train.batch: 4096}, {name: small, model.architecture: unet}]")
-    #expect(await bench.plan(spec, transcript: plan) == .workToDo)
-    #expect(await bench.run(spec, transcript: transcript) == .someTrialsFailed)
-    #expect(transcript.errors.contains("huge failed: its training is planned to take "))
-    #expect(bench.trials()["huge"]?.readRecord()?.failure?.contains("train.batch 4096") == true)
+  @Test func aTrialThatCanNeverFitFailsWithItsReason() throws {
+    let bench = try Bench(), transcript = Transcript(), surroundings = transcript.surroundings(cache: bench.folder.path)
+    let spec = try bench.spec(trials: "[{name: small, model.architecture: unet}, {name: large, model.architecture: unet, model.base_filters: 16}]")
+    var options = RunOptions()
+    (options.out, options.jobs, options.threads) = (bench.results, 2, 1)
+    var session = try Session(try Runner.load([spec], options)[0], options, for: .run, surroundings)
+    let planned = [0, 1].map(session.plannedMegabytes(ofTrial:))
+    session.limits = ProcessLimits(cores: 2, megabytes: (planned[0] + planned[1]) / 2, memorySource: "in this test")
+    #expect(Expectation.lines(session).contains { $0.hasPrefix("large would fail: its training is planned to take ") })
+    let outcome = try LocalExecutor(session, options, surroundings.console).run()
+    #expect(outcome.failures.map(\.trial) == ["large"] && outcome.failures[0].reason.hasSuffix("MB in this test"))
+    #expect(bench.trials()["large"]?.readRecord()?.failure == outcome.failures.first?.reason)
     #expect(bench.trials()["small"]?.readRecord()?.failure == nil)
   }
 
