@@ -3,11 +3,13 @@
 #include "conv_gemm.h"
 #include "conv_pointwise.h"
 #include "enlarged.h"
+#include "strided.h"
 #include "winograd.h"
 
 static const ck_conv_path *path(const ck_conv *c) {
   if (ck_isa_current() == CK_ISA_REFERENCE) return &ck_conv_reference;
   if (ck_winograd_suits(c)) return &ck_conv_winograd;
+  if (ck_strided_suits(c)) return &ck_conv_strided;
   if (ck_enlarged_suits(c)) return &ck_conv_enlarged;
   if (ck_pointwise_suits(c)) return &ck_conv_pointwise;
   return &ck_conv_direct;

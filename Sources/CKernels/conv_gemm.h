@@ -1,9 +1,9 @@
-// Weight gradients of convolutions of stride 2 as matrix products, by OpenBLAS.
+// Weight gradients of transposed 2 × 2 convolutions of stride 2 as matrix products, by OpenBLAS.
 //
-// Such a convolution joins a coarse tensor (x of a transposed convolution, dy of a plain one) to a fine one with twice its
-// sides. Unfolded, the fine tensor is a matrix U [F·k·k, H·W] whose row (f, u, v) holds the pixels (2i + u, 2j + v) of channel f.
-// With the coarse tensor X [G, H·W], the kernel's gradient is X · Uᵀ [G, F·k·k], in the order the kernel has in memory.
-// X is read where it lies, and U made strip by strip, so that it stays in the second-level cache.
+// Such a convolution takes a coarse tensor x to a fine one with twice its sides. Unfolded, the fine tensor's gradient is a
+// matrix U [F·4, H·W] whose row (f, u, v) holds the pixels (2i + u, 2j + v) of channel f. With x as X [G, H·W], the kernel's
+// gradient is X · Uᵀ [G, F·4], in the order the kernel has in memory. X is read where it lies, and U made strip by strip, so
+// that it stays in the second-level cache.
 #pragma once
 #include "conv.h"
 

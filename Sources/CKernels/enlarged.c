@@ -7,7 +7,7 @@
 
 // 128 pixels a task: V of 256 channels takes half of L2.
 static ck_tiling plan(const ck_conv *c, int back) { return ck_tiling_data(c, back, 1, 128); }
-static ck_tiling weights_plan(const ck_conv *c) { return ck_tiling_weights(c, 1, 128); }
+static ck_tiling weights_plan(const ck_conv *c) { return ck_tiling_weights(c, 1, 128, 32); }
 
 // A thread's scratch. V and D have four rows of tiles a channel.
 typedef struct {

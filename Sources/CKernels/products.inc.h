@@ -9,6 +9,31 @@ INLINE VEC CK_NAME(at_least)(VEC y, float floor) {
   return (VEC)(((BITS)y & ~below) | ((BITS)(floor - (VEC){0}) & below));
 }
 
+// Values of `n` consecutive vectors by turns to n vectors (n a power of two): v[k] holds columns k, n + k, 2n + k …
+INLINE void CK_NAME(part)(const float *row, const int n, VEC *v) {
+  UNROLL for (int i = 0; i < n; i++) v[i] = LOAD(row + i * CK_LANES);
+  UNROLL for (int stage = 1; stage < n; stage *= 2) {
+    VEC w[16];
+    UNROLL for (int i = 0; i < n / 2; i++) {
+      w[i] = EVEN(v[2 * i], v[2 * i + 1]);
+      w[n / 2 + i] = ODD(v[2 * i], v[2 * i + 1]);
+    }
+    UNROLL for (int i = 0; i < n; i++) v[i] = w[i];
+  }
+}
+
+// The way back. Of as many vectors as they have lanes, the transpose.
+INLINE void CK_NAME(interleave)(VEC *v, const int n) {
+  UNROLL for (int stage = 1; stage < n; stage *= 2) {
+    VEC w[16];
+    UNROLL for (int i = 0; i < n / 2; i++) {
+      w[2 * i] = ZIP_LOW(v[i], v[n / 2 + i]);
+      w[2 * i + 1] = ZIP_HIGH(v[i], v[n / 2 + i]);
+    }
+    UNROLL for (int i = 0; i < n; i++) v[i] = w[i];
+  }
+}
+
 // ---- Output channels from input channels -----------------------------------------------------------------------
 
 // M[o, t …] = Σ U[c, o] V[c, t …] for `channels` output channels and `vectors` vectors, both constants.

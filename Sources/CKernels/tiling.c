@@ -26,9 +26,9 @@ ck_tiling ck_tiling_data(const ck_conv *c, int back, int side, int tiles) {
   return t;
 }
 
-ck_tiling ck_tiling_weights(const ck_conv *c, int side, int tiles) {
+ck_tiling ck_tiling_weights(const ck_conv *c, int side, int tiles, int cuts) {
   ck_tiling t = tiling(c, 0, side, tiles);
-  t.chunks = ck_divide_up(ck_divide_up(t.rows, t.task_rows), 32);
+  t.chunks = ck_divide_up(ck_divide_up(t.rows, t.task_rows), cuts);
   share_out(&t, 4);
   return t;
 }

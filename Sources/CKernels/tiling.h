@@ -21,8 +21,8 @@ enum { CK_BLOCK = 16 };       ///< output channels whose weights lie together, a
 /// input, about `tiles` of them a task.
 ck_tiling ck_tiling_data(const ck_conv *c, int back, int side, int tiles);
 
-/// For the weight gradient: about `tiles` at a time, at most 32 cuts of all tiles.
-ck_tiling ck_tiling_weights(const ck_conv *c, int side, int tiles);
+/// For the weight gradient: about `tiles` at a time, at most `cuts` cuts of all tiles.
+ck_tiling ck_tiling_weights(const ck_conv *c, int side, int tiles, int cuts);
 
 /// Cuts of all tiles; each is shared out to `groups` tasks.
 static inline int ck_tiling_cuts(const ck_tiling *t) { return ck_divide_up(t->rows, t->task_rows * t->chunks); }

@@ -14,7 +14,7 @@ static ck_tiling plan(const ck_conv *c, int back) {
 
 // 128 tiles: 64 add up lanes twice as often (−5 %), 256 leave L2 (−15 to −30 %). But one row of tiles where planes are wide
 // (+7 % at 256²).
-static ck_tiling weights_plan(const ck_conv *c) { return ck_tiling_weights(c, 4, c->in_width < 256 ? 128 : 64); }
+static ck_tiling weights_plan(const ck_conv *c) { return ck_tiling_weights(c, 4, c->in_width < 256 ? 128 : 64, 32); }
 
 static ptrdiff_t partial_size(const ck_tiling *w) { return ck_tiling_partial(w, 3); }
 

@@ -5,7 +5,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Weight gradients of stride 2 by OpenBLAS. Which instruction set has them in this process depends on its core type: SkylakeX
+/// Weight gradients of transposed convolutions by OpenBLAS. Which instruction set has them in this process depends on its core type: SkylakeX
 /// (AVX-512) where the processor has that, unless RUNNER_OPENBLAS_CORETYPE=Haswell (AVX2) stands in the environment.
 @Suite(.serialized, .wholeProcessor) struct MatrixProductTests {
   /// Shapes with enough channels for every row of the table in conv_gemm.c.
@@ -14,15 +14,7 @@ import Testing
     Convolution(CK_CONV_TRANSPOSED, kernel: 2, stride: 2, padding: 0, sides: (5, 48), slabs: [100, 150, 7], to: 16, images: 2),
     // Two strips, the last one short; two parts of 33 channels.
     Convolution(CK_CONV_TRANSPOSED, kernel: 2, stride: 2, padding: 0, sides: (35, 16), slabs: [256], to: 66, images: 1),
-    Convolution(CK_CONV_TRANSPOSED, kernel: 3, stride: 2, padding: 0, sides: (16, 16), slabs: [200, 60], to: 17, images: 2),
-    Convolution(CK_CONV_TRANSPOSED, kernel: 3, stride: 2, padding: 0, sides: (11, 16), slabs: [256], to: 66, images: 1),
-    plain((17, 16), [9, 11], 260, 3), plain((9, 32), [70], 256, 1),
   ]
-
-  /// A plain 3 × 3 convolution of stride 2 whose output has these sides.
-  private static func plain(_ sides: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
-    Convolution(CK_CONV, kernel: 3, stride: 2, padding: 0, sides: (2 * sides.0, 2 * sides.1), slabs: slabs, to: to, images: images)
-  }
 
   /// Without the library, as on a computer that does not have it.
   private static func without<T>(_ body: () -> T) -> T {
@@ -53,7 +45,7 @@ import Testing
     isa.use { #expect(convolution.run(accumulate: true) == convolution.run(accumulate: true, reversed: true)) }
   }
 
-  @Test(arguments: [shapes[0], shapes[3], shapes[5]]) func `threads that compute at once get the same bits`(convolution: Convolution) {
+  @Test(arguments: shapes) func `threads that compute at once get the same bits`(convolution: Convolution) {
     ck_isa_best().use {
       let alone = convolution.run(), wrong = Atomic(0)
       DispatchQueue.concurrentPerform(iterations: 12) { _ in

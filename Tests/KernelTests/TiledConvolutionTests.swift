@@ -2,8 +2,8 @@ import CKernels
 import TestSupport
 import Testing
 
-/// The paths by matrix products of tiles: Winograd, and the convolution of an enlarged image (whole vectors a row, eight
-/// channels or more).
+/// The paths by matrix products of tiles: Winograd with stride 1 and 2, and the convolution of an enlarged image (whole
+/// vectors a row, eight channels or more).
 @Suite(.serialized, .wholeProcessor) struct TiledConvolutionTests {
   @Sendable private static func shape(_ sides: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
     Convolution(CK_CONV, kernel: 3, stride: 1, padding: 1, sides: sides, slabs: slabs, to: to, images: images)
@@ -12,6 +12,17 @@ import Testing
   @Sendable private static func enlarged(_ sides: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
     Convolution(CK_CONV_NEAREST2, kernel: 2, stride: 1, padding: 0, sides: sides, slabs: slabs, to: to, images: images)
   }
+
+  /// Of stride 2, from a plane twice as large as `coarse`; and back.
+  @Sendable private static func strided(_ coarse: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
+    Convolution(CK_CONV, kernel: 3, stride: 2, padding: 0, sides: (2 * coarse.0, 2 * coarse.1), slabs: slabs, to: to, images: images)
+  }
+
+  @Sendable private static func transposed(_ coarse: (Int, Int), _ slabs: [Int], _ to: Int, _ images: Int) -> Convolution {
+    Convolution(CK_CONV_TRANSPOSED, kernel: 3, stride: 2, padding: 0, sides: coarse, slabs: slabs, to: to, images: images)
+  }
+
+  static let makes: [Make] = [shape, enlarged, strided, transposed]
 
   typealias Make = @Sendable ((Int, Int), [Int], Int, Int) -> Convolution
 
@@ -29,7 +40,17 @@ import Testing
     enlarged((8, 16), [20, 24], 70, 1),  // output channels are shared out among tasks
     enlarged((2, 144), [16], 20, 2),     // a row longer than a task should be
     enlarged((16, 64), [12], 9, 5),      // several chunks
-  ]
+  ] + [strided, transposed].flatMap { make in
+    [
+      make((4, 16), [8], 8, 1),          // one row of tiles
+      make((8, 48), [9, 8], 17, 3),      // a task's rows of tiles do not fill its vectors
+      make((12, 16), [3, 5, 4], 9, 5),   // a task spans images, the last one is short
+      make((4, 272), [16], 20, 2),       // a row of tiles longer than a task should be
+      make((16, 16), [20, 24], 70, 1),   // two blocks of coarse channels at once, and one left over
+      make((16, 16), [9], 130, 2),       // output channels are shared out among tasks, of the weight gradient as well
+      make((32, 64), [24], 12, 3),       // a task of the weight gradient goes over several chunks
+    ]
+  }
 
   @Test(arguments: shapes, ck_isa.fast) func `agrees with the plain loops`(convolution: Convolution, isa: ck_isa) {
     for (relu, accumulate) in [(true, false), (false, true)] {
@@ -48,7 +69,7 @@ import Testing
     isa.use { #expect(convolution.run(accumulate: true) == convolution.run(accumulate: true, reversed: true)) }
   }
 
-  @Test(arguments: [shape, enlarged], ck_isa.fast) func `an image's bits do not depend on the others`(make: Make, isa: ck_isa) {
+  @Test(arguments: makes, ck_isa.fast) func `an image's bits do not depend on the others`(make: Make, isa: ck_isa) {
     isa.use {
       let one = make((16, 16), [40], 40, 1).run(), many = make((16, 16), [40], 40, 7).run()
       #expect(one.y == Array(many.y.prefix(one.y.count)))
@@ -56,7 +77,7 @@ import Testing
     }
   }
 
-  @Test(arguments: [shape, enlarged], ck_isa.fast) func `a slab without data is left alone`(make: Make, isa: ck_isa) {
+  @Test(arguments: makes, ck_isa.fast) func `a slab without data is left alone`(make: Make, isa: ck_isa) {
     let convolution = make((16, 32), [6, 5, 4], 8, 2)
     isa.use {
       let whole = convolution.run(), without = convolution.run(withoutSlab: 1)
@@ -64,8 +85,8 @@ import Testing
     }
   }
 
-  /// The transforms multiply and cancel, so F(4×4) loses a digit (3e-6 here); more would show.
-  @Test(arguments: [shape, enlarged], ck_isa.fast) func `loses little against sums in double`(make: Make, isa: ck_isa) {
+  /// The transforms multiply and cancel, so F(4×4, 3×3) loses a digit (3e-6 here, 1e-6 with stride 2); more would show.
+  @Test(arguments: makes, ck_isa.fast) func `loses little against sums in double`(make: Make, isa: ck_isa) {
     var convolution = make((16, 16), [256], 32, 1)
     convolution.relu = false
     let exact = CK_ISA_REFERENCE.use { convolution.run() }, found = isa.use { convolution.run() }
