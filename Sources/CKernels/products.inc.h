@@ -1,4 +1,5 @@
-// Part of the templates that turn a convolution into matrix products of rows of tiles (winograd.inc.h, enlarged.inc.h).
+// Part of the templates that turn a convolution into matrix products of rows of tiles (winograd.inc.h, strided.inc.h,
+// enlarged.inc.h).
 
 // 1 where the gate is open, else 0 (CK_FACTOR, of a vector).
 INLINE VEC CK_NAME(factor)(const float *gate) { return (VEC)((BITS)(1 - (VEC){0}) & (LOAD_LOOSE(gate) > 0)); }

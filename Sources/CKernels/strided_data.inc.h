@@ -111,7 +111,7 @@ INLINE void CK_NAME(fine_tiles)(const float *m, ptrdiff_t m_stride, float bias, 
   }
 }
 
-// The tasks' loops over output channels. GATHER and the functions of the two directions are all that differs.
+// A task of either direction: V of its tiles, then the products and the planes of 16 output channels at a time.
 INLINE void CK_NAME(strided_pass)(const ck_strided *s, int task, ck_operands io, const int gather, float *scratch) {
   const ck_tiling *t = &s->tiling;
   const int tiles = t->tiles, group = task % t->groups, row0 = task / t->groups * t->task_rows;

@@ -1,6 +1,6 @@
-// How a pass over the tiles of all images is cut into tasks. A tile is what the matrix products of winograd.h and
-// enlarged.h take as one column: 4 × 4 pixels there, one pixel of the small image here. The tiles of several rows, and
-// of several images where planes are small, are numbered through.
+// How a pass over the tiles of all images is cut into tasks. A tile is what the matrix products of winograd.h, strided.h and
+// enlarged.h take as one column: 4 × 4 pixels, of the coarse plane, or one pixel of the small image. The tiles of several
+// rows, and of several images where planes are small, are numbered through.
 #pragma once
 #include "conv.h"
 #include "conv_plan.h"

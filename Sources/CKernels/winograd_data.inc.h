@@ -56,12 +56,11 @@ INLINE void CK_NAME(output_tiles)(const float *m, ptrdiff_t m_stride, float bias
   UNROLL for (int i = 0; i < 4; i++) {
     VEC o[4];
     CK_NAME(transform_output)(z[i], o);
-    const VEC low0 = ZIP_LOW(o[0], o[2]), high0 = ZIP_HIGH(o[0], o[2]), low1 = ZIP_LOW(o[1], o[3]), high1 = ZIP_HIGH(o[1], o[3]);
-    VEC row[4] = {ZIP_LOW(low0, low1), ZIP_HIGH(low0, low1), ZIP_LOW(high0, high1), ZIP_HIGH(high0, high1)};
+    CK_NAME(interleave)(o, 4);
     UNROLL for (int k = 0; k < 4; k++) {
       float *p = to[k] + i * width;
       __builtin_prefetch(p + ahead);
-      VEC y = row[k] + bias;
+      VEC y = o[k] + bias;
       if (accumulate) y += LOAD_LOOSE(p);
       STORE_LOOSE(p, CK_NAME(at_least)(y, floor));
     }

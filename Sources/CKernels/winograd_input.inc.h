@@ -29,24 +29,14 @@ INLINE void CK_NAME(input_rows)(const float *const rows[6], const float *const g
   }
 }
 
-// Columns 4t + k of a row, for the tiles of one vector.
-INLINE void CK_NAME(split)(const float *row, VEC q[4]) {
-  const VEC a = LOAD(row), b = LOAD(row + CK_LANES), c = LOAD(row + 2 * CK_LANES), d = LOAD(row + 3 * CK_LANES);
-  const VEC even0 = EVEN(a, b), even1 = EVEN(c, d), odd0 = ODD(a, b), odd1 = ODD(c, d);
-  q[0] = EVEN(even0, even1);
-  q[1] = EVEN(odd0, odd1);
-  q[2] = ODD(even0, even1);
-  q[3] = ODD(odd0, odd1);
-}
-
 // Along x: six positions of V from one row transformed along y. `inner` masks the first and the last tile of each row,
 // whose outer column is padding.
 INLINE void CK_NAME(input_columns)(const float *e, const int32_t *inner, int tiles, float *v, ptrdiff_t v_stride) {
   VEC before = {0}, q[4], next[4];
-  CK_NAME(split)(e, q);
+  CK_NAME(part)(e, 4, q);
   for (int t = 0; t < tiles; t += CK_LANES) {
     if (t + CK_LANES < tiles)
-      CK_NAME(split)(e + 4 * (t + CK_LANES), next);
+      CK_NAME(part)(e + 4 * (t + CK_LANES), 4, next);
     else
       next[0] = (VEC){0};
     VEC d[6] = {BEFORE(before, q[3]), q[0], q[1], q[2], q[3], AFTER(q[0], next[0])}, o[6];

@@ -55,7 +55,7 @@ static void CK_NAME(gradient_channels)(const ck_tiling *w, int row0, int rows, i
     for (int r = 0; r < 6; r++)
       for (int t = 0; t < w->tiles; t += CK_LANES) {
         VEC q[4], out[6];
-        CK_NAME(split)(at.e + r * at.e_stride + 4 * t, q);
+        CK_NAME(part)(at.e + r * at.e_stride + 4 * t, 4, q);
         CK_NAME(transform_gradient)(q, out);
         UNROLL for (int s = 0; s < 6; s++) STORE(at.m + (r * 6 + s) * at.m_stride + (ptrdiff_t)o * w->tiles + t, out[s]);
       }
