@@ -105,13 +105,19 @@ public struct PatchSplit: Sendable, Hashable {
 extension PatchStore {
   /// Draws the validation patches: single patches (the paper), or all patches of drawn images. From two on, neither side is empty.
   public func split(_ settings: PatchSettings, seed: Int) -> PatchSplit {
-    let groups: [Int] = settings.split == .patch ? Array(patches.indices) : patches.map(\.source)
-    let distinct = Set(groups).sorted()
+    let byPatch = settings.split == .patch
+    let validation = settings.validating(of: byPatch ? count : sources.count, seed: seed)
+    func validates(_ patch: Int) -> Bool { validation.contains(byPatch ? patch : patches[patch].source) }
+    return PatchSplit(training: patches.indices.filter { !validates($0) }, validation: patches.indices.filter(validates))
+  }
+}
+
+extension PatchSettings {
+  /// Which of `count` patches or images validate, by position. From two on, neither side is empty.
+  public func validating(of count: Int, seed: Int) -> Set<Int> {
     var random = CounterRandom(seed: seed, purpose: .split)
-    let wanted = Int((settings.validationFraction * Double(distinct.count)).rounded())
-    let drawn = settings.validationFraction > 0 ? min(max(wanted, 1), distinct.count - 1) : 0
-    let validation = Set(random.permutation(distinct.count).prefix(max(0, drawn)).map { distinct[$0] })
-    return PatchSplit(
-      training: patches.indices.filter { !validation.contains(groups[$0]) }, validation: patches.indices.filter { validation.contains(groups[$0]) })
+    let wanted = Int((validationFraction * Double(count)).rounded())
+    let drawn = validationFraction > 0 ? min(max(wanted, 1), count - 1) : 0
+    return Set(random.permutation(count).prefix(max(0, drawn)))
   }
 }

@@ -7,7 +7,7 @@ import TensorCore
 /// How patches are made; `PatchStore.prepare` is a pure function of this, the items and their files.
 public struct Preparation: Sendable, Hashable {
   public var preprocess: PreprocessSettings
-  /// nil: images as they are, no crops (the test set).
+  /// nil: images as they are, no crops (those that are scored).
   public var augment: AugmentSettings?
   public var patches: PatchSettings
   /// Draws of an image depend on this, the image's position and the copy alone, so trials of one seed share their patches.
@@ -18,7 +18,7 @@ public struct Preparation: Sendable, Hashable {
   }
 
   /// No draw is made: the same for every seed.
-  public static func test(_ settings: TrialSettings) -> Preparation {
+  public static func scoring(_ settings: TrialSettings) -> Preparation {
     Preparation(preprocess: settings.preprocess, augment: nil, patches: settings.patches, seed: 0)
   }
 

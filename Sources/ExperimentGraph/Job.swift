@@ -21,7 +21,14 @@ public enum JobKind: String, Sendable, Hashable, Codable, CaseIterable, Comparab
   /// output, and only then; every finished job of the kind, and what depends on it, then runs again.
   public var meaningVersion: Int {
     switch self {
-    case .index, .preprocess, .patches, .train, .fineTune, .evaluate, .time, .report: 1
+    case .index: 1
+    case .preprocess: 1
+    case .patches: 1
+    case .train: 1
+    case .fineTune: 1
+    case .evaluate: 1
+    case .time: 1
+    case .report: 1
     }
   }
 

@@ -17,6 +17,8 @@ extension JobKind {
     case .patches: return section == "patches" || key == "seed"
     case .train: return section == "model" || (section == "train" && !key.hasPrefix("train.fine_tune")) || key == "seed"
     case .fineTune: return key.hasPrefix("train.fine_tune")
+    // Before there was a choice every record was of the test images: those stay valid.
+    case .evaluate where key == "evaluate.on": return trial.evaluate.on != .test
     case .evaluate: return (section == "evaluate" && key != "evaluate.timing_passes") || key == "patches.size"
     case .time: return key == "evaluate.timing_passes"
     case .report: return false

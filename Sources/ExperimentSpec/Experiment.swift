@@ -28,12 +28,25 @@ public struct Trial: Sendable {
   }
 }
 
-public enum ValueOrigin: Sendable, Hashable {
+public indirect enum ValueOrigin: Sendable, Hashable {
   /// The key table's default; where it depends on another key, why.
   case defaulted(because: String?)
   case file(SourceLocation)
+  /// A value that a sweep goes through; `part` is `sweep.grid`, `sweep.zip`, `sweep.include` or `sweep.when`.
+  case sweep(part: String, SourceLocation)
   /// `--set key=value`.
   case commandLine
+  /// `${to}`, which stands where `from` says: the value is that of the key it names.
+  case reference(to: String, from: ValueOrigin)
+
+  /// Where it stands in a file.
+  var location: SourceLocation? {
+    switch self {
+    case .file(let location), .sweep(_, let location): location
+    case .reference(_, let from): from.location
+    case .defaulted, .commandLine: nil
+    }
+  }
 }
 
 /// What the report shows, and what it is held against.

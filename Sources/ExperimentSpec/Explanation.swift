@@ -14,7 +14,7 @@ extension Experiment {
     if !key.statedInPaper { text += "not stated in the paper: the default is this program's choice\n" }
     // Trials that differ only in seed usually say the same: one line for all of them.
     var rows: OrderedSet<[String]> = []
-    for trial in trials { rows.append([trial.name, quotedIfEmpty(key.read(trial.settings).text), originText(trial.origins[key.name]) { $0.description }]) }
+    for trial in trials { rows.append([trial.name, quotedIfEmpty(key.read(trial.settings).text), explained(trial, key.name)]) }
     let widths = (0..<2).map { column in max(["trial", "value"][column].count, rows.map { $0[column].count }.max() ?? 0) }
     for row in [["trial", "value", "from"]] + rows {
       text += "\n" + (0..<2).map { row[$0] + String(repeating: " ", count: widths[$0] - row[$0].count + 2) }.joined() + row[2]
@@ -41,9 +41,18 @@ extension Experiment {
     return text + report.yaml
   }
 
+  /// A value's origin; that of a reference, with the origin of what it refers to.
+  private func explained(_ trial: Trial, _ key: String) -> String {
+    let origin = trial.origins[key], text = originText(origin) { $0.description }
+    guard case .reference(let other, _)? = origin else { return text }
+    return "\(text): \(explained(trial, other))"
+  }
+
   private func originText(_ origin: ValueOrigin?, _ place: (SourceLocation) -> String) -> String {
     switch origin {
     case .file(let location): place(location)
+    case .sweep(let part, let location): "\(place(location)), \(part)"
+    case .reference(let other, let from): "\(originText(from, place)), ${\(other)}"
     case .commandLine: "--set"
     case .defaulted(let because?): "default: \(because)"
     case .defaulted(nil), nil: "default"

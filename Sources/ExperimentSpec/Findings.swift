@@ -17,10 +17,6 @@ final class Findings {
     add(diagnostic(.error, message, at: location, hints: hints))
   }
 
-  func error(_ message: String, at origin: ValueOrigin, hints: [String] = []) {
-    if case .file(let location) = origin { error(message, at: location, hints: hints) } else { error(message, at: nil, hints: hints) }
-  }
-
   func add(_ error: Diagnostic) {
     // A setting that several trials share is at fault once.
     if !isFull, seen.insert(error).inserted { errors.append(error) }

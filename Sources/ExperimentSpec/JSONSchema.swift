@@ -5,15 +5,19 @@ public func jsonSchema() -> String {
   var definitions: [(String, JSON)] = []
   let settings = KeyTable.keys.map(\.name)
   for key in KeyTable.keys { definitions.append((key.name, key.schema)) }
-  for key in KeyTable.keys { definitions.append(("list-of-" + key.name, .list(of: .reference(key.name), atLeast: 1))) }
-  for prefix in ["", "list-of-"] {
+  for key in KeyTable.keys { definitions.append(("list-of-" + key.name, .any([.list(of: .reference(key.name), atLeast: 1)] + (key.hasRange ? [.reference("range")] : [])))) }
+  for key in KeyTable.keys { definitions.append(("some-" + key.name, .any([.reference(key.name), .reference("list-of-" + key.name)]))) }
+  for prefix in ["", "list-of-", "some-"] {
     for group in groups(settings, under: "") { definitions.append((prefix + group, .mapping(nested(settings, under: group + ".", prefix)))) }
   }
   definitions.append(("axes", .mapping(nested(settings, "list-of-"))))
   definitions.append(("metric", .strings(ReportSettings.metrics)))
   definitions.append(("trial", .mapping(nested(settings) + [("name", .text("The report's column; sweeps may add to it."))], required: ["name"])))
   definitions.append(("point", .mapping(nested(settings))))
-  definitions.append(("exclusion", .mapping(nested(settings) + [("trial", .text("A trial's name."))])))
+  definitions.append(("reference", .object([("type", .string("string")), ("pattern", .string("^\\$\\{[a-z0-9_.]+\\}$")), ("description", .string("${key}: the value of another key."))])))
+  definitions.append(("range", rangeSchema))
+  definitions.append(("condition", .mapping(nested(settings, "some-") + [("trial", .text("A trial's name."))])))
+  definitions.append(("conditional", .mapping([("if", .reference("condition")), ("set", .mapping(nested(settings, "some-")))], required: ["if", "set"])))
   definitions.append(("published", publishedSchema))
   definitions.append(("claim", claimSchema))
 
@@ -24,7 +28,8 @@ public func jsonSchema() -> String {
     ("figure_images", .list(of: .text("A test image's id."))), ("remark", .text("Shown under the report's title.")),
   ]
   let sweep: [(String, JSON)] = [
-    ("grid", .reference("axes")), ("zip", .reference("axes")), ("include", .list(of: .reference("point"))), ("exclude", .list(of: .reference("exclusion"))),
+    ("grid", .reference("axes")), ("zip", .reference("axes")), ("include", .list(of: .reference("point"))), ("exclude", .list(of: .reference("condition"))),
+    ("when", .list(of: .reference("conditional"))),
     ("expect", .object([("type", .string("integer")), ("minimum", .raw("1"))])),
   ]
   let root: [(String, JSON)] = [
@@ -60,6 +65,11 @@ private func groups(_ keys: [String], under prefix: String) -> [String] {
   return Array(groups)
 }
 
+private var rangeSchema: JSON {
+  let number = JSON.object([("type", .string("number"))])
+  return .mapping([("from", number), ("to", number), ("step", number), ("factor", number)], required: ["from", "to"])
+}
+
 private var publishedSchema: JSON {
   let numbers = ReportSettings.publishedNumbers.map { ($0, JSON.object([("type", .string("number"))])) }
   let fields: [(String, JSON)] = [("trial", .text("A trial's name.")), ("source", .text("Where the numbers are printed.")), ("tolerance", .mapping(numbers))]
@@ -87,6 +97,7 @@ extension Key {
     case .oneOf(let choices): fields = [("enum", .array(choices.map { .raw(String($0)) }))]
     case .text: fields = [("type", .array(["string", "number", "boolean"].map(JSON.string)))]
     }
+    if accepted != .text { fields = [("anyOf", .array([.object(fields), .reference("reference")]))] }
     let standard = defaultValue(KeyTable.blank)
     // A default that depends on the network is told, not given: an editor would fill in the wrong one.
     if let because = standard.because {
@@ -116,6 +127,7 @@ private indirect enum JSON {
   }
   static func text(_ description: String) -> JSON { .object([("type", .string("string")), ("description", .string(description))]) }
   static func strings(_ choices: [String]) -> JSON { .object([("enum", .array(choices.map(JSON.string)))]) }
+  static func any(_ choices: [JSON]) -> JSON { choices.count == 1 ? choices[0] : .object([("anyOf", .array(choices))]) }
   static func list(of item: JSON, atLeast count: Int? = nil) -> JSON {
     .object([("type", .string("array")), ("items", item)] + (count.map { [("minItems", .raw("\($0)"))] } ?? []))
   }

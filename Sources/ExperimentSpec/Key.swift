@@ -31,7 +31,7 @@ public func canonicalText(_ value: Double) -> String {
 
 extension Double {
   /// e of d.ddd·10ᵉ for a positive number, from its shortest decimal text.
-  fileprivate var exponent10: Int {
+  var exponent10: Int {
     let parts = description.split(separator: "e")
     let shift = parts.count > 1 ? Int(parts[1])! : 0
     let point = parts[0].split(separator: ".", omittingEmptySubsequences: false)
@@ -157,6 +157,14 @@ public struct Key: Sendable {
     }
   }
 
+  /// Whether a sweep can go through its values by a range.
+  var hasRange: Bool {
+    switch accepted {
+    case .integer, .number: true
+    case .choice, .oneOf, .text: false
+    }
+  }
+
   /// The key's value in `settings`.
   public func value(in settings: TrialSettings) -> KeyValue { read(settings) }
 
@@ -205,3 +213,4 @@ extension DataSettings.Source: SpecValue {}
 extension DataSettings.Selection: SpecValue {}
 extension PatchSettings.Split: SpecValue {}
 extension TrainSettings.Precision: SpecValue {}
+extension EvaluateSettings.Images: SpecValue {}

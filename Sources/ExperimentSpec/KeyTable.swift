@@ -63,11 +63,13 @@ public enum KeyTable {
       effect: [.unlessZero("train.fine_tune.epochs", \.train.fineTune.epochs)], "Adam's rate in the fine-tuning phase."),
     Key("train.precision", \.train.precision, default: .f32, "float32, or bfloat16 products with float32 master weights."),
 
+    Key("evaluate.on", \.evaluate.on, default: .test,
+      "Which images are scored: the test images, or, for choosing settings without a look at those, the validation images (wants patches.split: image)."),
     Key("evaluate.threshold", \.evaluate.threshold, .fraction, default: 0.5, "A pixel is foreground where its probability exceeds this."),
     Key("evaluate.maximum_hole", \.evaluate.maximumHole, .from(0, to: 1 << 24), default: 64, stated: false, "Holes up to this many pixels are filled."),
     Key("evaluate.minimum_object", \.evaluate.minimumObject, .from(0, to: 1 << 24), default: 30, stated: false, "Objects below this many pixels are dropped."),
     Key("evaluate.connectivity", \.evaluate.connectivity, .oneOf([4, 8]), default: 8, stated: false, "Neighbours that join pixels to one object."),
-    Key("evaluate.timing_passes", \.evaluate.timingPasses, .from(1, to: 1000), default: 5, "Timed passes over the test patches, after one to warm up."),
+    Key("evaluate.timing_passes", \.evaluate.timingPasses, .from(1, to: 1000), default: 5, "Timed passes over the scored patches, after one to warm up."),
   ]
 
   private static let realData = Key.Effect.when("data.source", \.data.source, .dsb2018, .folder)
@@ -95,7 +97,7 @@ public enum KeyTable {
     patches: PatchSettings(size: 0, cropsPerImage: 0, foregroundRatio: 0, split: .patch, validationFraction: 0),
     train: TrainSettings(
       epochs: 0, batch: 0, learningRate: 0, bceWeight: 0, diceSmooth: 0, fineTune: .init(epochs: 0, learningRate: 0), precision: .f32),
-    evaluate: EvaluateSettings(threshold: 0, maximumHole: 0, minimumObject: 0, connectivity: 0, timingPasses: 0))
+    evaluate: EvaluateSettings(on: .test, threshold: 0, maximumHole: 0, minimumObject: 0, connectivity: 0, timingPasses: 0))
 }
 
 extension TrialSettings {

@@ -1,7 +1,7 @@
 import Diagnostics
 import OrderedCollections
 
-/// Turns a checked document into trials: points of the sweep, defaults, checks between keys, settings without effect.
+/// Turns a checked document into trials: points of the sweep, defaults, references, checks between keys, settings without effect.
 struct Resolver {
   let document: SpecDocument
   /// False where a base could not be read: what is missing may stand there.
@@ -9,8 +9,11 @@ struct Resolver {
   let overrides: Settings
   let findings: Findings
 
+  /// A spec that makes more is a slip of the pen.
+  static let mostTrials = 10_000
+
   /// One trial's settings, and for each key the layer its value comes from.
-  private struct Resolved {
+  struct Resolved {
     var settings = KeyTable.blank
     var origins: [String: ValueOrigin] = [:]
     /// Keys whose value was refused: nothing that depends on them is judged.
@@ -19,6 +22,8 @@ struct Resolver {
     var layer: [String: Int] = [:]
     /// Settings that a file or the command line gives without effect, and why.
     var idle: [String: (origin: ValueOrigin, reason: String)] = [:]
+    /// What is wrong with the trial as a whole; a point that conditions still add to may yet become right.
+    var faults: [Diagnostic] = []
   }
 
   /// One place's word on one key; it may reach many trials.
@@ -34,25 +39,28 @@ struct Resolver {
     var notes: [Diagnostic] = []
     var idle: OrderedDictionary<Given, String> = [:]
     var atWork: Set<Given> = []
+    var met = MetConditions()
+    var firsts: [String: Trial] = [:]  // of each name
 
     for named in namedTrials() {
       var coinciding = 0
       var reasons: OrderedSet<String> = []
       var own: Set<TrialSettings> = []
       for point in points {
-        let resolved = resolve([document.settings, named.settings, point, overrides], of: named)
-        for (key, origin) in resolved.origins where resolved.idle[key] == nil { atWork.insert(Given(key: key, origin: origin)) }
-        for key in KeyTable.keys { if let found = resolved.idle[key.name] { idle[Given(key: key.name, origin: found.origin)] = found.reason } }
-        let name = pointName(named.name.value, point, resolved)
-        if isExcluded(resolved, of: named.name.value) { continue }
-        if resolved.refused.isEmpty, !own.insert(resolved.settings).inserted {
-          coinciding += 1
-          for setting in point.values { if let found = resolved.idle[setting.key.name] { reasons.append("\(setting.key.name) has no effect \(found.reason)") } }
-          continue
-        }
-        let trial = Trial(name: name, settings: resolved.settings, origins: resolved.origins)
-        if trials.updateValue(trial, forKey: "\(name)\n\(resolved.settings.seed)") != nil, resolved.refused.isEmpty {
-          findings.error("two trials are named '\(name)'", at: named.name.location, hints: ["a trial's name and seed tell it from the others"])
+        for point in conditioned(point, of: named, &met) where trials.count <= Self.mostTrials {
+          let resolved = resolve(point, of: named)
+          for fault in resolved.faults { findings.add(fault) }
+          for (key, origin) in resolved.origins where resolved.idle[key] == nil { atWork.insert(Given(key: key, origin: origin)) }
+          for key in KeyTable.keys { if let found = resolved.idle[key.name] { idle[Given(key: key.name, origin: found.origin)] = found.reason } }
+          if isExcluded(resolved, of: named, &met) { continue }
+          if resolved.refused.isEmpty, !own.insert(resolved.settings).inserted {
+            coinciding += 1
+            for key in point.told { if let found = resolved.idle[key] { reasons.append("\(key) has no effect \(found.reason)") } }
+            continue
+          }
+          let trial = Trial(name: name(of: point, named, resolved), settings: resolved.settings, origins: resolved.origins)
+          if resolved.refused.isEmpty { checkName(trial, trials, &firsts, at: named.name.location) }
+          trials["\(trial.name)\n\(trial.settings.seed)"] = trial
         }
       }
       if coinciding > 0 {
@@ -61,9 +69,11 @@ struct Resolver {
         notes.append(
           findings.diagnostic(.note, "\(own.count + coinciding) points of the sweep are \(left) for '\(named.name.value)'\(why)", at: named.name.location))
       }
+      if trials.count > Self.mostTrials { findings.error("the spec makes more than \(Self.mostTrials) trials", at: document.location) }
     }
     notes += idleNotes(idle.filter { !atWork.contains($0.key) })
     notes += overruledAxes()
+    notes += unmetConditions(met)
     checkCount(trials.count)
     return (Array(trials.values), notes)
   }
@@ -73,14 +83,39 @@ struct Resolver {
   }
 
   /// The trials by name; a spec without any is one, with the experiment's name.
-  private func namedTrials() -> [SpecDocument.NamedTrial] {
+  func namedTrials() -> [SpecDocument.NamedTrial] {
     document.trials ?? [.init(name: document.name ?? Located(value: "", location: document.location), settings: [:])]
+  }
+
+  /// A trial's name and seed tell it from the others; trials of one name are one column of the report, averaged over their seeds, so
+  /// nothing but the seed, and what refers to it, may tell them apart.
+  private func checkName(_ trial: Trial, _ trials: OrderedDictionary<String, Trial>, _ firsts: inout [String: Trial], at location: SourceLocation) {
+    guard let other = firsts[trial.name] else {
+      firsts[trial.name] = trial
+      return
+    }
+    if trials["\(trial.name)\n\(trial.settings.seed)"] != nil {
+      findings.error("two trials are named '\(trial.name)'", at: location, hints: ["a trial's name and seed tell it from the others"])
+      return
+    }
+    func isReferred(_ key: String) -> Bool { if case .reference = trial.origins[key] { true } else { false } }
+    let differing = zip(KeyTable.values(of: other.settings), KeyTable.values(of: trial.settings)).first {
+      $0.text != $1.text && $0.key != "seed" && !isReferred($0.key)
+    }
+    if let (before, now) = differing {
+      findings.error(
+        "two trials are named '\(trial.name)', but \(now.key) is \(before.text) in one and \(now.text) in the other", at: location,
+        hints: ["trials of one name may differ in their seed alone: the report averages over them"])
+    }
   }
 
   // MARK: One trial
 
-  private func resolve(_ layers: [Settings], of named: SpecDocument.NamedTrial) -> Resolved {
+  /// The trial at a point: the experiment's settings, under the trial's, under the point's, under the command line's.
+  func resolve(_ point: Point, of named: SpecDocument.NamedTrial) -> Resolved {
+    let layers = [document.settings, named.settings, point.settings, overrides]
     var resolved = Resolved()
+    var references: OrderedDictionary<String, String> = [:]
     for key in KeyTable.keys {
       let standard = key.defaultValue(resolved.settings)
       key.write(&resolved.settings, standard.value)
@@ -88,15 +123,55 @@ struct Resolver {
       if let index = layers.lastIndex(where: { $0[key.name] != nil }), let setting = layers[index][key.name] {
         resolved.layer[key.name] = index
         resolved.origins[key.name] = setting.origin
-        if let value = setting.value { key.write(&resolved.settings, value) } else { resolved.refused.insert(key.name) }
+        switch setting.content {
+        case .value(let value): key.write(&resolved.settings, value)
+        case .reference(let other):
+          references[key.name] = other
+          resolved.origins[key.name] = .reference(to: other, from: setting.origin)
+        case .refused: resolved.refused.insert(key.name)
+        }
       } else if key.isRequired {
         resolved.refused.insert(key.name)
-        if isComplete { findings.error("trial '\(named.name.value)' has no \(key.name)", at: named.name.location, hints: ["accepted: " + key.accepted.description]) }
+        if isComplete {
+          resolved.faults.append(
+            findings.diagnostic(.error, "trial '\(named.name.value)' has no \(key.name)", at: named.name.location, hints: ["accepted: " + key.accepted.description]))
+        }
       }
     }
-    checkTogether(resolved)
+    follow(references, &resolved)
+    checkTogether(&resolved)
     putDefaultsWhereIdle(&resolved)
     return resolved
+  }
+
+  /// Gives every key that refers to another that one's value.
+  ///
+  /// No default depends on a key that can refer to another (a test sees to it), so what has been laid on before stays right.
+  private func follow(_ references: OrderedDictionary<String, String>, _ resolved: inout Resolved) {
+    var open = references
+    while let first = open.keys.first {
+      var chain = [first]
+      while let next = open[chain.last!], !chain.contains(next) { chain.append(next) }
+      if let next = open[chain.last!], let start = chain.firstIndex(of: next) {
+        let circle = (chain[start...] + [next]).joined(separator: " → ")
+        fault("\(next): references go in a circle: \(circle)", of: next, in: &resolved)
+        for key in chain { (resolved.refused.insert(key), open[key] = nil) }
+        continue
+      }
+      // The chain ends in a key that has its value.
+      for (name, other) in zip(chain, chain.dropFirst()).reversed() {
+        open[name] = nil
+        guard let key = KeyTable[name], let target = KeyTable[other] else { preconditionFailure("a reference to an unknown key was read") }
+        if resolved.refused.contains(other) {
+          resolved.refused.insert(name)
+        } else if let value = key.accepted.value(of: Scalar(target.read(resolved.settings).text)) {
+          key.write(&resolved.settings, value)
+        } else {
+          fault("\(name) cannot be \(target.read(resolved.settings).text), which ${\(other)} is", of: name, in: &resolved, hint: "accepted: " + key.accepted.description)
+          resolved.refused.insert(name)
+        }
+      }
+    }
   }
 
   /// A setting without effect goes back to its default, so that trials that compute the same thing are the same.
@@ -114,89 +189,34 @@ struct Resolver {
     }
   }
 
-  private func checkTogether(_ resolved: Resolved) {
-    let (size, depth) = (resolved.settings.patches.size, resolved.settings.model.depth)
-    if resolved.refused.isDisjoint(with: ["patches.size", "model.depth"]), size % (1 << (depth - 1)) != 0 {
-      let culprit = (resolved.layer["patches.size"] ?? -1) >= (resolved.layer["model.depth"] ?? -1) ? "patches.size" : "model.depth"
-      let prefix = if case .commandLine = resolved.origins[culprit] { "--set \(culprit): " } else { "" }
-      findings.error(
-        "\(prefix)patches of \(size) pixels cannot be halved \(depth == 2 ? "once" : "\(depth - 1) times"), as model.depth \(depth) needs", at: resolved.origins[culprit]!,
-        hints: ["accepted: a patches.size divisible by \(1 << (depth - 1))"])
-    }
+  private func checkTogether(_ resolved: inout Resolved) {
+    let settings = resolved.settings, (size, depth) = (settings.patches.size, settings.model.depth)
+    check(&resolved, "patches.size", "model.depth", size % (1 << (depth - 1)) == 0,
+      "patches of \(size) pixels cannot be halved \(depth == 2 ? "once" : "\(depth - 1) times"), as model.depth \(depth) needs",
+      hint: "accepted: a patches.size divisible by \(1 << (depth - 1))")
+    check(&resolved, "evaluate.on", "patches.split", settings.evaluate.on == .test || settings.patches.split == .image,
+      "evaluate.on validation scores whole images, which a split by patch does not keep whole", hint: "set patches.split: image")
   }
 
-  // MARK: The sweep
-
-  /// One point: what it sets, in the spec's order.
-  private func sweepPoints() -> [Settings] {
-    var points: [Settings] = [[:]]
-    let zip = document.zip.filter { overrides[$0.key] == nil }, grid = document.grid.filter { overrides[$0.key] == nil }
-    for (key, axis) in zip where document.grid[key] != nil {
-      findings.error("'\(key)' is in sweep.grid and in sweep.zip", at: axis.location)
-    }
-    let counts = zip.values.map(\.values.count)
-    if let first = zip.elements.first, let odd = zip.elements.first(where: { $0.value.values.count != first.value.values.count }) {
-      findings.error(
-        "sweep.zip goes through its lists together: '\(odd.key)' has \(odd.value.values.count) values, '\(first.key)' has \(first.value.values.count)",
-        at: odd.value.location)
-    }
-    let product = (zip.isEmpty ? 1 : counts.min()!, grid.values.map(\.values.count))
-    let total = (product.1.reduce(Double(product.0)) { $0 * Double($1) } + Double(document.include?.count ?? 0)) * Double(namedTrials().count)
-    if total > 10_000 {
-      findings.error("the spec makes \(canonicalText(total)) trials: more than 10000", at: (grid.values.first ?? zip.values.first)?.location ?? document.location)
-      return points
-    }
-    if !zip.isEmpty {
-      points = (0..<product.0).map { i in Settings(uniqueKeysWithValues: zip.elements.map { ($0.key, $0.value.values[i]) }) }
-    }
-    for (key, axis) in grid.elements {
-      points = points.flatMap { point in axis.values.map { value in point.merging([key: value]) { $1 } } }
-    }
-    // Without axes, what is included stands beside the trials as they are.
-    return points + (document.include ?? [])
+  /// Of two keys whose values do not go together, the one laid on later is at fault.
+  private func check(_ resolved: inout Resolved, _ first: String, _ second: String, _ fits: Bool, _ message: String, hint: String) {
+    guard !fits, resolved.refused.isDisjoint(with: [first, second]) else { return }
+    fault(message, of: (resolved.layer[first] ?? -1) >= (resolved.layer[second] ?? -1) ? first : second, in: &resolved, hint: hint)
   }
 
-  /// Seeds share the trial's name; every other key with an effect is told in it.
-  private func pointName(_ name: String, _ point: Settings, _ resolved: Resolved) -> String {
-    point.values.reduce(into: name) { name, setting in
-      guard setting.key.name != "seed", resolved.idle[setting.key.name] == nil, overrides[setting.key.name] == nil, let value = setting.value else { return }
-      name += " \(setting.key.name)=\(value.text)"
-    }
-  }
-
-  private func isExcluded(_ resolved: Resolved, of name: String) -> Bool {
-    (document.exclude ?? []).contains { exclusion in
-      (exclusion.trial.map { $0.value == name } ?? true) && exclusion.settings.values.allSatisfy { $0.value == $0.key.read(resolved.settings) }
-        && !(exclusion.trial == nil && exclusion.settings.isEmpty)
-    }
-  }
-
-  private func checkCount(_ count: Int) {
-    if count == 0, findings.errors.isEmpty { findings.error("the sweep leaves no trial", at: document.exclude?.first?.location ?? document.location) }
-    // What `--set` fixes, the sweep no longer goes through: the count was for the file as it stands.
-    guard let expect = document.expect, expect.value != count, findings.errors.isEmpty, sweptAndSet.isEmpty else { return }
-    findings.error("the spec makes \(count) trials, not \(expect.value)", at: expect.location)
+  private func fault(_ message: String, of key: String, in resolved: inout Resolved, hint: String? = nil) {
+    let origin = resolved.origins[key]!, place = origin.location
+    let prefix = if resolved.layer[key] != nil, place == nil { "--set \(key): " } else { "" }
+    resolved.faults.append(findings.diagnostic(.error, prefix + message, at: place, hints: hint.map { [$0] } ?? []))
   }
 
   // MARK: Notes
 
-  private var sweptAndSet: [(key: String, axis: SpecDocument.Axis)] {
-    (Array(document.grid.elements) + Array(document.zip.elements)).filter { overrides[$0.key] != nil }.map { ($0.key, $0.value) }
-  }
-
-  private func overruledAxes() -> [Diagnostic] {
-    sweptAndSet.map { findings.diagnostic(.note, "--set \($0.key) takes the place of this sweep", at: $0.axis.location) }
-  }
-
   /// Bases are written for many specs: what one of them says in vain is not worth a note.
   private func idleNotes(_ idle: OrderedDictionary<Given, String>) -> [Diagnostic] {
     idle.compactMap { given, reason in
-      switch given.origin {
-      case .file(let place) where place.file == document.location.file:
-        findings.diagnostic(.note, "\(given.key) has no effect \(reason)", at: place)
-      case .commandLine: findings.diagnostic(.note, "--set \(given.key) has no effect \(reason)", at: nil)
-      default: nil
-      }
+      guard let place = given.origin.location else { return findings.diagnostic(.note, "--set \(given.key) has no effect \(reason)", at: nil) }
+      return place.file == document.location.file ? findings.diagnostic(.note, "\(given.key) has no effect \(reason)", at: place) : nil
     }
   }
 }

@@ -1,11 +1,21 @@
 import Diagnostics
 import OrderedCollections
 
-/// A checked value of one key, from one place. `value` is nil where what stands there was refused: what depends on it is not judged.
+/// What one place says of one key, checked.
 struct Setting: Sendable {
   var key: Key
-  var value: KeyValue?
+  var content: Content
   var origin: ValueOrigin
+
+  enum Content: Sendable, Hashable {
+    case value(KeyValue)
+    /// `${key}`: the value of another key in the same trial.
+    case reference(to: String)
+    /// What stands there is no value of the key: what depends on it is not judged.
+    case refused
+  }
+
+  var value: KeyValue? { if case .value(let value) = content { value } else { nil } }
 }
 
 typealias Settings = OrderedDictionary<String, Setting>
@@ -29,7 +39,8 @@ struct SpecDocument: Sendable {
   var grid: OrderedDictionary<String, Axis> = [:]
   var zip: OrderedDictionary<String, Axis> = [:]
   var include: [Settings]?
-  var exclude: [Exclusion]?
+  var exclude: [Condition]?
+  var when: [Conditional]?
   var expect: Located<Int>?
   var report = ReportDocument()
 
@@ -42,13 +53,21 @@ struct SpecDocument: Sendable {
   struct Axis: Sendable {
     var values: [Setting]
     var location: SourceLocation
+    /// False for a single value outside a list: it is set, and tells no trial from another.
+    var isList = true
   }
 
-  /// Points of the sweep to leave out: all whose resolved settings are these.
-  struct Exclusion: Sendable {
+  /// Some of the trials: those of this name, if one is given, whose resolved settings are all among these.
+  struct Condition: Sendable {
     var trial: Located<String>?
-    var settings: Settings
+    var values: OrderedDictionary<String, Axis>
     var location: SourceLocation
+  }
+
+  /// An entry of `sweep.when`: what else is set, or gone through, in the trials that meet a condition.
+  struct Conditional: Sendable {
+    var condition: Condition
+    var axes: OrderedDictionary<String, Axis>
   }
 
   /// This file laid over the base it extends: key by key, later wins, lists replace.
@@ -61,6 +80,7 @@ struct SpecDocument: Sendable {
     result.zip = base.zip.merging(zip) { $1 }
     result.include = include ?? base.include
     result.exclude = exclude ?? base.exclude
+    result.when = when ?? base.when
     result.expect = expect ?? base.expect
     result.report = report.over(base.report)
     return result
@@ -86,11 +106,12 @@ struct SpecReader {
       case "title": document.title = text(leaf.node, "title")
       case "extends": document.extends = text(leaf.node, "extends").map { Located(value: $0, location: leaf.node.location) }
       case "trials": document.trials = trials(leaf.node)
-      case "sweep.include": document.include = mappings(leaf.node, key).map { settings(Vocabulary.include.leaves(of: $0.value, findings)) }
+      case "sweep.include": document.include = mappings(leaf.node, key).map(inclusion)
       case "sweep.exclude": document.exclude = mappings(leaf.node, key).map(exclusion)
+      case "sweep.when": document.when = mappings(leaf.node, key).map(conditional)
       case "sweep.expect": document.expect = positive(leaf.node, key).map { Located(value: $0, location: leaf.node.location) }
-      case _ where key.hasPrefix("sweep.grid."): axis(String(key.dropFirst("sweep.grid.".count)), leaf, into: &document.grid)
-      case _ where key.hasPrefix("sweep.zip."): axis(String(key.dropFirst("sweep.zip.".count)), leaf, into: &document.zip)
+      case _ where key.hasPrefix("sweep.grid."): document.grid[String(key.dropFirst("sweep.grid.".count))] = axis(leaf, of: key, part: "sweep.grid")
+      case _ where key.hasPrefix("sweep.zip."): document.zip[String(key.dropFirst("sweep.zip.".count))] = axis(leaf, of: key, part: "sweep.zip")
       default: break
       }
     }
@@ -110,9 +131,9 @@ struct SpecReader {
   }
 
   func setting(_ key: Key, _ node: Node) -> Setting {
-    let value = node.scalar.flatMap(key.accepted.value)
-    if value == nil { findings.error("\(key.name) cannot be \(node.described)", at: node.location, hints: key.accepted.hints(for: node.scalar)) }
-    return Setting(key: key, value: value, origin: .file(node.location))
+    let content = Setting.Content(node.scalar, of: key)
+    if content == .refused { findings.error("\(key.name) cannot be \(node.described)", at: node.location, hints: key.hints(for: node.scalar)) }
+    return Setting(key: key, content: content, origin: .file(node.location))
   }
 
   /// `--set key=value`, held to the same checks; a nil setting is one whose key is unknown.
@@ -122,12 +143,12 @@ struct SpecReader {
       findings.error("--set \(name)=\(text): unknown key '\(name)'", at: nil, hints: nearest ?? [])
       return nil
     }
-    let scalar = Scalar(text), value = key.accepted.value(of: scalar)
-    if value == nil { findings.error("--set \(name)=\(text): not accepted", at: nil, hints: key.accepted.hints(for: scalar)) }
-    return Setting(key: key, value: value, origin: .commandLine)
+    let scalar = Scalar(text), content = Setting.Content(scalar, of: key)
+    if content == .refused { findings.error("--set \(name)=\(text): not accepted", at: nil, hints: key.hints(for: scalar)) }
+    return Setting(key: key, content: content, origin: .commandLine)
   }
 
-  // MARK: Trials and sweep
+  // MARK: Trials
 
   private func trials(_ node: Node) -> [SpecDocument.NamedTrial] {
     let items = mappings(node, "trials")
@@ -152,31 +173,6 @@ struct SpecReader {
       findings.error("name cannot be \(node.described)", at: node.location, hints: ["accepted: one line, at most 200 bytes"])
     }
     return name
-  }
-
-  private func axis(_ name: String, _ leaf: Vocabulary.Leaf, into axes: inout OrderedDictionary<String, SpecDocument.Axis>) {
-    guard let key = KeyTable[name] else { preconditionFailure("'\(name)' is in the vocabulary of sweeps, but not in the key table") }
-    guard let items = leaf.node.sequence, !items.isEmpty else {
-      findings.error("a sweep takes a list of values, and cannot be \(leaf.node.sequence == nil ? leaf.node.described : "an empty list")", at: leaf.node.location, hints: ["for example: \(name): [\(key.defaultValue(KeyTable.blank).value.text)]"])
-      axes[name] = SpecDocument.Axis(values: [Setting(key: key, value: nil, origin: .file(leaf.node.location))], location: leaf.keyLocation)
-      return
-    }
-    var values: [Setting] = []
-    for item in items {
-      let setting = setting(key, item)
-      if let value = setting.value, values.contains(where: { $0.value == value }) {
-        findings.error("\(value.text) stands twice in this list", at: item.location)
-      }
-      values.append(setting)
-    }
-    axes[name] = SpecDocument.Axis(values: values, location: leaf.keyLocation)
-  }
-
-  private func exclusion(_ item: Located<[Node.Entry]>) -> SpecDocument.Exclusion {
-    let leaves = Vocabulary.exclude.leaves(of: item.value, findings)
-    let trial = leaves["trial"].flatMap { leaf in text(leaf.node, "trial").map { Located(value: $0, location: leaf.node.location) } }
-    if leaves.isEmpty { findings.error("this exclusion names no key", at: item.location) }
-    return .init(trial: trial, settings: settings(leaves), location: item.location)
   }
 
   // MARK: Values of other kinds
@@ -234,6 +230,33 @@ struct SpecReader {
       findings.error("an entry of \(what) is a mapping, and cannot be \(item.described)", at: item.location)
       return nil
     }
+  }
+}
+
+extension Setting.Content {
+  /// What a scalar says of `key`.
+  init(_ scalar: Scalar?, of key: Key) {
+    if let name = scalar?.reference {
+      self = KeyTable[name] == nil ? .refused : .reference(to: name)
+    } else if let value = scalar.flatMap(key.accepted.value), scalar?.text.contains("${") == false {
+      self = .value(value)
+    } else {
+      self = .refused
+    }
+  }
+}
+
+extension Scalar {
+  /// The key that `${key}` refers to; nil where this is no reference.
+  fileprivate var reference: String? { text.hasPrefix("${") && text.hasSuffix("}") ? String(text.dropFirst(2).dropLast()) : nil }
+}
+
+extension Key {
+  /// Hints for what was refused as the key's value.
+  func hints(for scalar: Scalar?) -> [String] {
+    guard let scalar, scalar.text.contains("${") else { return accepted.hints(for: scalar) }
+    guard let name = scalar.reference else { return ["a reference is a whole value: ${key}"] }
+    return ["unknown key '\(name)'"] + (nearestName(to: name, in: KeyTable.keys.map(\.name)).map { ["did you mean '\($0)'?"] } ?? [])
   }
 }
 

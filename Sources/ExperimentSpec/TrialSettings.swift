@@ -109,6 +109,9 @@ public struct TrainSettings: Sendable, Hashable, Codable {
 }
 
 public struct EvaluateSettings: Sendable, Hashable, Codable {
+  public enum Images: String, Sendable, Hashable, Codable, CaseIterable { case test, validation }
+  /// Which images are scored and timed; validation needs a split by image.
+  public var on: Images
   /// A pixel is foreground where its probability exceeds this.
   public var threshold: Double
   /// Holes up to this many pixels are filled; objects below `minimumObject` pixels are dropped.
@@ -116,6 +119,6 @@ public struct EvaluateSettings: Sendable, Hashable, Codable {
   public var minimumObject: Int
   /// 4 or 8, for connected regions of truth and prediction.
   public var connectivity: Int
-  /// Timed passes over the test patches after a warm-up pass.
+  /// Timed passes over the scored images' patches after a warm-up pass.
   public var timingPasses: Int
 }

@@ -90,12 +90,14 @@ extension Vocabulary {
 
   static let spec = Vocabulary(
     ["name", "title", "extends", "trials"] + settings
-      + settings.map { "sweep.grid." + $0 } + settings.map { "sweep.zip." + $0 } + ["sweep.include", "sweep.exclude", "sweep.expect"]
+      + settings.map { "sweep.grid." + $0 } + settings.map { "sweep.zip." + $0 } + ["sweep.include", "sweep.exclude", "sweep.when", "sweep.expect"]
       + ["report.rows", "report.columns", "report.published", "report.claims", "report.figure_images", "report.remark"],
     aliases: ["remark": "report.remark", "report.table.rows": "report.rows", "report.table.columns": "report.columns"])
   static let trial = Vocabulary(["name"] + settings)
   static let include = Vocabulary(settings)
   static let exclude = Vocabulary(["trial"] + settings)
+  static let when = Vocabulary((["trial"] + settings).map { "if." + $0 } + settings.map { "set." + $0 })
+  static let range = Vocabulary(["from", "to", "step", "factor"])
   static let published = Vocabulary(["trial", "source"] + ReportSettings.publishedNumbers + ReportSettings.publishedNumbers.map { "tolerance." + $0 })
   static let claim = Vocabulary(["claim", "metric", "greater", "test"])
 }

@@ -87,7 +87,9 @@ struct YAMLReader: ~Copyable {
     }
     let scalars = Array((file.line(place.line) ?? "").unicodeScalars)
     let isTab = scalars.indices.contains(place.column - 1) && scalars[place.column - 1] == "\t"
-    return file.error(message, at: place, hints: isTab ? ["a tab stands here: YAML is indented with spaces"] : [])
+    var hints = isTab ? ["a tab stands here: YAML is indented with spaces"] : []
+    if file.line(place.line)?.contains("${") ?? false { hints.append("inside {…} and […] a reference is written in quotes: \"${key}\"") }
+    return file.error(message, at: place, hints: hints)
   }
 
   private func text(_ pointer: UnsafeMutablePointer<yaml_char_t>?) -> String? { pointer.map { String(cString: $0) } }

@@ -15,6 +15,7 @@ public struct ReportInputs: Sendable {
   public var notStated: [SettingRow]
   public var data: [NamedValue]
   public var provenance: [ProvenanceRow]
+  public var scored: ScoredImages
   /// nil where masks and images are not at hand: a figure that is already in the folder is kept.
   public var segmentation: SegmentationFigure?
   public var preprocessing: PreprocessingFigure?
@@ -22,11 +23,38 @@ public struct ReportInputs: Sendable {
   public init(
     name: String, title: String, report: ReportSettings, expected: [ExpectedTrial], records: [TrialRecord], timings: [TimingRecord] = [],
     settings: [SettingRow] = [], notStated: [SettingRow] = [], data: [NamedValue] = [], provenance: [ProvenanceRow] = [],
-    segmentation: SegmentationFigure? = nil, preprocessing: PreprocessingFigure? = nil
+    scored: ScoredImages = .test, segmentation: SegmentationFigure? = nil, preprocessing: PreprocessingFigure? = nil
   ) {
     (self.name, self.title, self.report, self.expected) = (name, title, report, expected)
     (self.records, self.timings, self.settings, self.notStated) = (records, timings, settings, notStated)
-    (self.data, self.provenance, self.segmentation, self.preprocessing) = (data, provenance, segmentation, preprocessing)
+    (self.data, self.provenance, self.scored) = (data, provenance, scored)
+    (self.segmentation, self.preprocessing) = (segmentation, preprocessing)
+  }
+}
+
+/// Which images the trials of an experiment are scored on (`evaluate.on`).
+public enum ScoredImages: Sendable, Hashable {
+  case test, validation
+  /// Some trials on the one, some on the other.
+  case mixed
+
+  /// "test images".
+  var name: String {
+    switch self {
+    case .test: "test images"
+    case .validation: "validation images"
+    case .mixed: "scored images"
+    }
+  }
+
+  /// What a reader must know before any number; empty for the test images, which is what a score is taken to be of.
+  var warning: String {
+    switch self {
+    case .test: ""
+    case .validation:
+      "**Scored on validation images**: training images that each seed drew for validation, on which the kept epoch was chosen too. The test images were not looked at."
+    case .mixed: "**Not all trials are scored on the same images**: some on test images, some on validation images (`evaluate.on` under Settings)."
+    }
   }
 }
 

@@ -30,6 +30,7 @@ struct ReportPage {
         "\(Markdown.plain(trial.trial)), seed \(trial.seed) (\(trial.status)\(trial.failure.isEmpty ? "" : ": \(Markdown.plain(trial.failure))"))"
       }.joined(separator: "; ") + "."
     }
+    if !inputs.scored.warning.isEmpty { text += "\n\n\(inputs.scored.warning)" }
     return text + "\n"
   }
 
@@ -92,7 +93,7 @@ struct ReportPage {
     let counts = done.compactMap(\.images).uniqued.sorted(), empty = done.compactMap(\.imagesEmpty).max() ?? 0
     let images = counts.isEmpty ? "" : counts.first == counts.last ? "\(counts[0]) " : "\(counts.first!)–\(counts.last!) "
     let several = done.map(\.seed).uniqued.count > 1
-    var text = "Scores are means over the \(images)test images\(several ? ", then over seeds" : ""); "
+    var text = "Scores are means over the \(images)\(inputs.scored.name)\(several ? ", then over seeds" : ""); "
     text += "± is the standard deviation over these images (divisor n"
     text += several ? ", averaged over seeds; \"seeds ±\" is the one over seeds, divisor n − 1)." : ")."
     if !several && !done.isEmpty { text += " One seed, so there is no spread over seeds." }
@@ -171,14 +172,15 @@ struct ReportPage {
 
   private func segmentation() -> String {
     guard figures.contains("segmentation.png") else { return "" }
+    let images = inputs.scored.name.prefix(1).uppercased() + inputs.scored.name.dropFirst()
     let chosen = " The images are chosen by rule before any network has seen them: the dimmest, the one with the most nuclei, "
       + "the one with the largest, and ones from the middle in all three."
     return """
       ## Segmentation
 
-      ![Test images, truth and each network's mask](figures/segmentation.png)
+      ![\(images), truth and each network's mask](figures/segmentation.png)
 
-      Test images, their truth and each network's mask; the paper's Fig. 2. White: correct; red: missed (FN); blue: false (FP); black: background. \
+      \(images), their truth and each network's mask; the paper's Fig. 2. White: correct; red: missed (FN); blue: false (FP); black: background. \
       Each image is stretched to its own range for display.\(inputs.report.figureImages.isEmpty ? chosen : "")
 
       """
@@ -225,9 +227,9 @@ struct ReportPage {
     if claims.contains(where: { $0.p != nil }) {
       text += """
 
-        Paired bootstrap: over the test images (\(Numbers.grouped(PairedBootstrap.resamples)) resamples, percentile interval, two-sided p; scores averaged over seeds first). \
+        Paired bootstrap: over the \(inputs.scored.name) (\(Numbers.grouped(PairedBootstrap.resamples)) resamples, percentile interval, two-sided p; scores averaged over seeds first). \
         A claim holds, or does not hold, where p after Holm's correction over all tested claims is below 0.05; else it cannot be told. \
-        The interval says what other test images might give, not other seeds. Unrounded: [claims.csv](claims.csv).
+        The interval says what other \(inputs.scored.name) might give, not other seeds. Unrounded: [claims.csv](claims.csv).
 
         """
     }

@@ -5,7 +5,7 @@ import Imaging
 import Metrics
 import Report
 
-/// A trained network's masks of the test images, and their scores.
+/// A trained network's masks of the images it is scored on, and their scores.
 struct Evaluation {
   var scores: [ImageScore]
   var masks: [(image: String, mask: Mask)]
@@ -13,25 +13,26 @@ struct Evaluation {
   /// Patches worked at once; what an image has beyond this goes in further rounds.
   private static let batch = 8
 
-  /// Predicts every test patch, merges an image's patches by maximum, thresholds, fills holes, drops small objects, and scores the mask.
+  /// Predicts every patch, merges an image's patches by maximum, thresholds, fills holes, drops small objects, and scores the mask.
   ///
   /// - Parameters:
-  ///   - patches: the test set's grid.
+  ///   - images: what is scored.
+  ///   - patches: their grid.
   ///   - progress: called with the number of images done.
   /// - Throws: `UserError` where the truth of an image cannot be read; `CancellationError` where `shouldStop` says so.
   init(
-    _ weights: NetworkWeights, _ settings: TrialSettings, _ data: OpenData, _ patches: PatchStore, threads: Int, progress: (Int) -> Void,
-    shouldStop: () -> Bool
+    _ weights: NetworkWeights, _ settings: TrialSettings, _ images: [DatasetItem], of dataset: any Dataset, _ patches: PatchStore, threads: Int,
+    progress: (Int) -> Void, shouldStop: () -> Bool
   ) throws {
     let predictor = try Predictor(
       network: settings.networkConfiguration, weights: weights, height: patches.size, width: patches.size, batch: Self.batch, threads: threads)
     (scores, masks) = ([], [])
-    for (source, item) in data.index.test.enumerated() {
+    for (source, item) in images.enumerated() {
       if shouldStop() { throw CancellationError() }
       let range = patches.patchRange(source: source)
       let probabilities = predictor.probabilities(patches.images(range), count: range.count)
       let mask = settings.evaluate.mask(of: patches.merged(source: source, probabilities))
-      let truth = try data.dataset.truth(item)
+      let truth = try dataset.truth(item)
       masks.append((item.id, mask))
       scores.append(ImageScore(image: item.id, mask: mask, truth: truth.mask, nuclei: truth.labels, connectivity: settings.evaluate.connectivity))
       progress(source + 1)
@@ -82,7 +83,7 @@ extension PatchStore: PatchSource {
   public var side: Int { size }
 }
 
-/// Milliseconds a patch: passes over the whole test set, one patch at a time, after a pass to warm up (the paper's way, on a processor).
+/// Milliseconds a patch: passes over all scored images, one patch at a time, after a pass to warm up (the paper's way, on a processor).
 struct PatchTiming {
   /// Mean milliseconds a patch, of each pass.
   var passes: [Double]

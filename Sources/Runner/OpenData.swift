@@ -75,6 +75,13 @@ struct OpenData: Sendable {
     }
   }
 
+  /// The images that a trial is scored on: the test images, or the training images that its seed draws for validation.
+  func scoredImages(_ settings: TrialSettings) -> [DatasetItem] {
+    guard settings.evaluate.on == .validation else { return index.test }
+    precondition(settings.patches.split == .image, "validation images were asked for of a split by patch, which has none")
+    return settings.patches.validating(of: index.training.count, seed: settings.seed).sorted().map { index.training[$0] }
+  }
+
   /// What the report says of the data.
   func summary(patchSize: Int) -> [LogText] {
     let settings = dataset.settings

@@ -15,7 +15,7 @@ final class PatchCache: Sendable {
   private let display: ProgressDisplay
   private typealias Kept = (key: Fingerprint, store: PatchStore)
   private let training = Mutex<Kept?>(nil)
-  private let test = Mutex<Kept?>(nil)
+  private let scored = Mutex<Kept?>(nil)
 
   init(_ session: Session, _ display: ProgressDisplay) { (self.session, self.display) = (session, display) }
 
@@ -31,17 +31,20 @@ final class PatchCache: Sendable {
     }
   }
 
-  /// The test set's grid. No draw is made in it, so it is the same for every seed and kept apart from the training patches.
-  func test(ofTrial trial: Int, progress: @escaping @Sendable (Int, Int) -> Void) throws -> PatchStore {
-    let settings = session.experiment.trials[trial].settings
-    let preprocess = session.graph.job(.preprocess, of: trial)!
-    let covered = preprocess.settings.filter { $0.key.hasPrefix("preprocess.") || $0.key.hasPrefix("meaning") }
-    let key = Fingerprint(of: ["test patches", "\(settings.patches.size)"] + preprocess.inputs + covered.flatMap { [$0.key, $0.value] })
-    let data = session.data(ofTrial: trial)
-    return try test.withLock { kept in
-      try store(key, "test", in: &kept) {
-        display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(data.index.test.count) test images")
-        return try PatchStore.prepare(data.index.test, of: data.dataset, .test(settings), threads: session.cores, progress: progress)
+  /// The grid of the images that the trial is scored on. Nothing is augmented or cropped in it, so the test images' is the same for every
+  /// seed, and kept apart from the training patches.
+  func scored(ofTrial trial: Int, progress: @escaping @Sendable (Int, Int) -> Void) throws -> PatchStore {
+    let settings = session.experiment.trials[trial].settings, part = settings.evaluate.on.rawValue
+    let preprocess = session.graph.job(.preprocess, of: trial)!, patches = session.graph.job(.patches, of: trial)!
+    let covered = preprocess.settings.filter { $0.key.hasPrefix("preprocess.") } + (preprocess.settings + patches.settings).filter { $0.key.hasPrefix("meaning") }
+    // Which images validate is a matter of the split, which the patches' fingerprint covers.
+    let drawn = settings.evaluate.on == .validation ? [patches.id] : []
+    let key = Fingerprint(of: ["\(part) patches", "\(settings.patches.size)"] + drawn + preprocess.inputs + covered.flatMap { [$0.key, $0.value] })
+    let data = session.data(ofTrial: trial), images = data.scoredImages(settings)
+    return try scored.withLock { kept in
+      try store(key, part, in: &kept) {
+        display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(images.count) \(part) images")
+        return try PatchStore.prepare(images, of: data.dataset, .scoring(settings), threads: session.cores, progress: progress)
       }
     }
   }

@@ -61,7 +61,7 @@ struct Reporting {
       expected: trials.map { ExpectedTrial(trial: $0.name, seed: $0.settings.seed) },
       records: trials.indices.compactMap { records[$0] }, timings: trials.indices.compactMap(timing(ofTrial:)),
       settings: settingRows { $0.statedInPaper }, notStated: settingRows { !$0.statedInPaper }, data: dataRows(), provenance: provenance(isNewRun: isNewRun),
-      segmentation: figures.segmentation, preprocessing: figures.preprocessing)
+      scored: scoredImages, segmentation: figures.segmentation, preprocessing: figures.preprocessing)
   }
 
   private func timing(ofTrial index: Int) -> TimingRecord? {
@@ -95,6 +95,11 @@ struct Reporting {
         else { names.map { "\($0.value) (\($0.trials.joined(separator: ", ")))" }.joined(separator: "; ") }
       return SettingRow(key: key.name, value: value, doc: key.summary)
     }
+  }
+
+  private var scoredImages: ScoredImages {
+    let kinds = Set(session.experiment.trials.map(\.settings.evaluate.on))
+    return kinds.count > 1 ? .mixed : kinds == [.validation] ? .validation : .test
   }
 
   /// What the data is: from the data, or from the log of the trial that was run on it.
@@ -153,7 +158,7 @@ struct Reporting {
     var truths: [String: Mask] = [:]
     var candidates: [FigureCandidate] = []
     do {
-      for item in data.index.test {
+      for item in data.scoredImages(first) {
         let decoded = try data.dataset.image(item), truth = try data.dataset.truth(item)
         (images[item.id], truths[item.id]) = (decoded.gray, truth.mask)
         candidates.append(
@@ -171,7 +176,7 @@ struct Reporting {
     let asked = session.experiment.report.figureImages
     if asked.isEmpty { return chooseFigureImages(candidates) }
     for image in asked where !candidates.contains(where: { $0.image == image }) {
-      throw UserError("report.figure_images: no test image is called \(image)", exitCode: .badCommandOrSpec)
+      throw UserError("report.figure_images: no scored image is called \(image)", exitCode: .badCommandOrSpec)
     }
     return asked.map { FigureChoice(image: $0, kind: "") }
   }

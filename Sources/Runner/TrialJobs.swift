@@ -98,10 +98,10 @@ struct TrialJobs: Sendable {
 
   private func evaluate(_ trial: Int, _ network: TrainedNetwork, _ folder: TrialFolder, isAlone: Bool) throws {
     let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial), display = display
-    let data = session.data(ofTrial: trial), test = try testPatches(trial), clock = ContinuousClock(), start = clock.now
+    let data = session.data(ofTrial: trial), images = data.scoredImages(settings), patches = try scoredPatches(trial), clock = ContinuousClock(), start = clock.now
     let evaluation = try Evaluation(
-      network.weights, settings, data, test, threads: session.threads,
-      progress: { display.update(TrialProgress(label: label, phase: "evaluate", batch: $0, batches: data.index.test.count), of: trial) },
+      network.weights, settings, images, of: data.dataset, patches, threads: session.threads,
+      progress: { display.update(TrialProgress(label: label, phase: "evaluate", batch: $0, batches: images.count), of: trial) },
       shouldStop: { Interrupts.signalReceived != nil })
     try DurableFile.write(MaskRuns.table(evaluation.masks), to: folder.masks)
     try folder.log.append(
@@ -117,7 +117,7 @@ struct TrialJobs: Sendable {
     let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial), display = display
     let network = try trainings.network(ofTrial: trial)
     let timing = try PatchTiming(
-      network.weights, settings, try testPatches(trial), threads: session.timingThreads,
+      network.weights, settings, try scoredPatches(trial), threads: session.timingThreads,
       progress: { display.update(TrialProgress(label: label, phase: "time", batch: $0, batches: settings.evaluate.timingPasses), of: trial) },
       shouldStop: { Interrupts.signalReceived != nil })
     let log = folder.log.lines()
@@ -131,9 +131,9 @@ struct TrialJobs: Sendable {
     return timing.median
   }
 
-  private func testPatches(_ trial: Int) throws -> PatchStore {
+  private func scoredPatches(_ trial: Int) throws -> PatchStore {
     let label = graph.label(ofTrial: trial), display = display
-    return try patches.test(ofTrial: trial) { display.update(TrialProgress(label: label, phase: "patches", batch: $0, batches: $1), of: trial) }
+    return try patches.scored(ofTrial: trial) { display.update(TrialProgress(label: label, phase: "patches", batch: $0, batches: $1), of: trial) }
   }
 
   private static func summary(_ record: TrialRecord) -> String {

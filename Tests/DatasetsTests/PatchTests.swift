@@ -141,6 +141,15 @@ import Testing
     #expect((0..<20).contains { store.split(settings, seed: $0) != split })
   }
 
+  /// The images that a split by image keeps from training are known without the patches: all versions of them validate, and no other's.
+  @Test(arguments: [1, 2, 9]) func validationImagesAreNotTrainedOn(seed: Int) throws {
+    let store = try prepare(preparation(seed: seed)), settings = Sample.patches(split: .image, validation: 0.4)
+    let split = store.split(settings, seed: seed), images = settings.validating(of: items.count, seed: seed)
+    #expect(images.count == 2)
+    #expect(Set(split.validation.map { store.patches[$0].source }) == images)
+    #expect(Set(split.training.map { store.patches[$0].source }) == Set(0..<5).subtracting(images))
+  }
+
   @Test func neitherSideIsEmpty() throws {
     let store = try prepare(preparation(copies: 0, ratio: 1e9), Array(items.prefix(2)))
     for fraction in [0.001, 0.999] {

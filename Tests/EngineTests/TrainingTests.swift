@@ -1,5 +1,6 @@
 import Engine
 import Foundation
+import Synchronization
 import TensorCore
 import TestSupport
 import Testing
@@ -19,6 +20,22 @@ private func discs(count: Int, side: Int, seed: Int = 1) -> Samples {
     }
   }
   return Samples(side: side, images: images, masks: masks)
+}
+
+/// Notes which patches are read, in their order.
+private struct WatchedSamples: PatchSource {
+  let samples: Samples
+  /// In a class of its own: what cannot be copied cannot stand in a struct that is.
+  final class Indices: Sendable { let list = Mutex<[Int]>([]) }
+  let read = Indices()
+  init(_ samples: Samples) { self.samples = samples }
+  var side: Int { samples.side }
+  var count: Int { samples.count }
+  func copyImage(_ index: Int, into target: UnsafeMutablePointer<Float>) {
+    read.list.withLock { $0.append(index) }
+    samples.copyImage(index, into: target)
+  }
+  func copyMask(_ index: Int, into target: UnsafeMutablePointer<UInt8>) { samples.copyMask(index, into: target) }
 }
 
 @Suite(.serialized, .wholeProcessor) struct TrainingTests {
@@ -50,6 +67,24 @@ private func discs(count: Int, side: Int, seed: Int = 1) -> Samples {
     let best = outcome.epochs.min { $0.validationLoss < $1.validationLoss }!
     #expect(outcome.bestEpoch == best.epoch && outcome.validationLoss == best.validationLoss)
     #expect(outcome.epochs.map(\.phase) == Array(repeating: "train", count: 12) + ["fine-tune"])
+  }
+
+  /// Trials that differ only in their network are paired: the same patches in the same batches, epoch by epoch.
+  @Test func everyNetworkSeesTheSamePatchesInTheSameOrder() throws {
+    func order(_ network: NetworkConfiguration, seed: Int) throws -> [Int] {
+      let watched = WatchedSamples(Self.samples)
+      let trainer = try Trainer(
+        network: network, training: TrainingConfiguration(seed: seed, batch: 7, l2: 0, bceWeight: 1, diceSmooth: 1),
+        phases: [TrainingPhase(name: "train", epochs: 2, learningRate: 1e-3)], samples: watched, trainingIndices: Array(0..<23),
+        validationIndices: Array(23..<30), threads: 1)
+      _ = try Self.run(trainer)
+      return watched.read.list.withLock { $0 }
+    }
+    let first = try order(Self.networks[0], seed: 5)
+    #expect(first.filter { $0 < 23 }.count == 2 * 23 && Set(first) == Set(0..<30))
+    #expect(first.prefix(23) != first.filter { $0 < 23 }.suffix(23), "every epoch is shuffled anew")
+    for network in Self.networks.dropFirst() { #expect(try order(network, seed: 5) == first, "\(network.architecture)") }
+    #expect(try order(Self.networks[0], seed: 6) != first)
   }
 
   @Test(arguments: networks) func threadsDoNotChangeABit(_ network: NetworkConfiguration) throws {

@@ -24,7 +24,8 @@ import Testing
       """)
     #expect(try explain("model.base_filters").hasSuffix("A      4      b.yaml:1:21\nBB     4      b.yaml:1:21"))
     #expect(try explain("train.epochs").hasSuffix("BB     2      --set"))
-    #expect(try explain("seed").hasSuffix("A      1      a.yaml:4:19\nA      2      a.yaml:4:22\nBB     1      a.yaml:4:19\nBB     2      a.yaml:4:22"))
+    #expect(try explain("seed").hasSuffix(
+      "A      1      a.yaml:4:19, sweep.grid\nA      2      a.yaml:4:22, sweep.grid\nBB     1      a.yaml:4:19, sweep.grid\nBB     2      a.yaml:4:22, sweep.grid"))
     #expect(throws: UserError.self) { try experiment.explain("model.dropuot") }
   }
 

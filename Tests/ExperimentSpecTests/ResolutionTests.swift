@@ -103,7 +103,8 @@ struct SpecFolder: ~Copyable {
     #expect(trial.settings.train.batch == 2 && trial.settings.train.epochs == 2)
     func place(_ key: String) -> String {
       switch trial.origins[key] {
-      case .file(let location): relativePath(location.file, from: experiment.path) + ":\(location.line):\(location.column)"
+      case .file(let location), .sweep(_, let location): relativePath(location.file, from: experiment.path) + ":\(location.line):\(location.column)"
+      case .reference(let other, _): other
       case .commandLine: "set"
       case .defaulted(let because): because ?? "default"
       case nil: "none"
@@ -136,7 +137,7 @@ struct SpecFolder: ~Copyable {
         zip: {model.base_filters: [4, 8], train.batch: [32, 16]}
         grid: {model.depth: [3, 4, 5]}
         include: [{model.base_filters: 2}]
-        exclude: [{model.base_filters: 4, model.depth: 4}, {trial: b}, {trial: a, model.depth: 3}]
+        exclude: [{model.base_filters: 4, model.depth: 4}, {trial: a, model.depth: 3}]
         expect: 4
       """)
     #expect(experiment.trials.map { "\($0.settings.model.baseFilters) \($0.settings.train.batch) \($0.settings.model.depth)" } == ["4 32 5", "8 16 4", "8 16 5", "2 16 5"])
@@ -172,6 +173,79 @@ struct SpecFolder: ~Copyable {
     // In effect for one of the trials that it reaches: nothing to note. In a base: written for other specs too.
     #expect(try load("name: a\nmodel.upsampling: nearest\ntrials: [{name: A, model.architecture: unet}, {name: B, model.architecture: unet+}]").notes.isEmpty)
     #expect(try SpecFolder(["a.yaml": "name: a\nextends: b.yaml", "b.yaml": "model: {architecture: unet, upsampling: nearest}"]).load().notes.isEmpty)
+  }
+
+  @Test(arguments: [
+    ("seed: {from: 1, to: 3}", "1, 2, 3"), ("seed: {from: 1, to: 10, step: 4}", "1, 5, 9"), ("model.base_filters: {from: 4, to: 64, factor: 2}", "4, 8, 16, 32, 64"),
+    ("model.l2: {from: 1e-6, to: 1e-1, factor: 10}", "1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1"), ("model.l2: {from: 0, to: 0.7, step: 0.1}", "0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7"),
+    ("train.learning_rate: {from: 3e-4, to: 3e-3, factor: 3.1622776601683795}", "3e-4, 9.48683298051e-4, 0.003"), ("seed: {from: 5, to: 5}", "5"),
+  ]) func ranges(_ axis: String, _ expected: String) throws {
+    let key = try #require(KeyTable[String(axis.prefix { $0 != ":" })])
+    for sweep in ["sweep: {grid: {\(axis)}}", "sweep.zip: {\(axis)}", "sweep.when: [{if: {model.depth: 5}, set: {\(axis)}}]"] {
+      let values = try load("name: a\nmodel.architecture: unet\n" + sweep).trials.map { key.value(in: $0.settings).text }
+      #expect(values.joined(separator: ", ") == expected)
+    }
+  }
+
+  @Test func conditionsAddToTheTrialsThatMeetThem() throws {
+    let experiment = try load("""
+      name: a
+      trials: [{name: U-Net, model.architecture: unet}, {name: U-Net++, model.architecture: unet++}, {name: U-Net+, model.architecture: unet+}]
+      sweep:
+        grid: {seed: [1, 2]}
+        when:
+          - {if: {model.architecture: unet++}, set: {model.l2: [0, 1e-4], train.fine_tune.epochs: 5}}
+          - {if: {model.architecture: [unet, unet+], seed: {from: 1, to: 2}}, set: {train.batch: 8}}
+          - {if: {train.batch: 8, trial: U-Net, seed: 2}, set: {train.epochs: [1, 2]}}
+        exclude: [{trial: U-Net++, seed: 2, model.l2: {from: 0, to: 1, step: 1}}]
+        expect: 8
+      """)
+    #expect(names(experiment) == [
+      "U-Net 1", "U-Net train.epochs=1 2", "U-Net train.epochs=2 2", "U-Net++ model.l2=0 1", "U-Net++ model.l2=1e-4 1", "U-Net++ model.l2=1e-4 2", "U-Net+ 1", "U-Net+ 2",
+    ])
+    #expect(experiment.trials.map(\.settings.train.batch) == [8, 8, 8, 16, 16, 16, 8, 8])
+    #expect(experiment.trials.map(\.settings.train.fineTune.epochs) == [0, 0, 0, 5, 5, 5, 0, 0])
+    // A condition may look at what --set says, and what is set so is not gone through; a condition that --set made idle is noted.
+    let text = "name: a\nmodel.architecture: unet\nsweep.when: [{if: {model.depth: 5}, set: {model.l2: [0, 1]}}]"
+    #expect(try names(load(text, set: [("model.l2", "2")])) == ["a 1"])
+    let shallow = try load(text, set: [("model.depth", "4")])
+    #expect(names(shallow) == ["a 1"] && shallow.notes.map(\.message) == ["this condition holds for no trial with what --set says"])
+    // What one entry repairs is no fault of the point before it.
+    #expect(try load("name: a\nmodel: {architecture: unet}\npatches.size: 36\nsweep.when: [{if: {model.depth: 5}, set: {model.depth: 3}}]").trials[0].settings.model.depth == 3)
+  }
+
+  @Test func referencesTakeTheValueOfAnotherKey() throws {
+    let experiment = try load("""
+      name: a
+      model.architecture: unet
+      data: {source: synthetic, synthetic.seed: "${seed}"}
+      train.epochs: ${train.fine_tune.epochs}
+      train.fine_tune.epochs: ${model.depth}
+      train.bce_weight: ${model.base_filters}
+      sweep: {grid: {seed: [3, 4], train.batch: [16, "${model.base_filters}", 2]}}
+      """, set: [("model.depth", "4"), ("model.base_filters", "${model.depth}")])
+    #expect(names(experiment) == ["a train.batch=16 3", "a train.batch=4 3", "a train.batch=2 3", "a train.batch=16 4", "a train.batch=4 4", "a train.batch=2 4"])
+    #expect(experiment.trials.map(\.settings.data.syntheticSeed) == [3, 3, 3, 4, 4, 4])
+    let settings = experiment.trials[0].settings
+    #expect(settings.train.epochs == 4 && settings.train.fineTune.epochs == 4 && settings.model.baseFilters == 4 && settings.train.bceWeight == 4)
+    #expect(try experiment.explain("train.epochs").contains("a.yaml:4:15, ${train.fine_tune.epochs}: "))
+    #expect(try experiment.explain("train.epochs").contains("a.yaml:5:25, ${model.depth}: --set"))
+    #expect(try experiment.explain("model.base_filters").contains("--set, ${model.depth}: --set"))
+    #expect(experiment.resolvedYAML().contains(", ${model.depth}\n"))
+  }
+
+  /// What lets references be followed after the defaults are laid on.
+  @Test func noDefaultDependsOnAKeyThatCanReferToAnother() {
+    for key in KeyTable.keys {
+      let settings = TrialSettings.defaults(for: .unetPlus), value = other(than: key.value(in: settings), for: key)
+      var changed = settings
+      key.write(&changed, value)
+      guard KeyTable.keys.contains(where: { $0.defaultValue(settings).value != $0.defaultValue(changed).value }) else { continue }
+      for target in KeyTable.keys where target.name != key.name {
+        let values = if case .choice(let choices) = target.accepted { choices } else { [target.value(in: settings).text] }
+        #expect(values.allSatisfy { key.accepted.value(of: Scalar($0)) == nil }, "\(key.name) could refer to \(target.name)")
+      }
+    }
   }
 
   @Test func setTakesThePlaceOfASweep() throws {

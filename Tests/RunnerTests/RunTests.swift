@@ -154,4 +154,28 @@ extension Runs { @Suite struct RunTests {
     #expect(await bench.plan(spec, transcript: plan) == .workToDo)
     #expect(plan.output.contains("failed before: the loss is not a finite number"))
   }
+
+  @Test func validationImagesAreScoredInTheTestImagesPlace() async throws {
+    let bench = try Bench()
+    let spec = try bench.spec(trials: "[{name: U-Net, model.architecture: unet}]", extra: "patches.split: image\nsweep.grid.seed: [1, 2, 3]")
+    #expect(await bench.run(spec) { $0.overrides = ["evaluate.on=validation"] } == .done)
+    let report = try bench.steadyFiles()["report.md"]!
+    #expect(report.contains("**Scored on validation images**") && report.contains("means over the 1 validation images"))
+    let folders = ResultsFolder(path: bench.results).allTrials()
+    let scored = folders.compactMap { $0.readRecord() }.map { ($0.seed, $0.images.map(\.image)) }
+    #expect(scored.count == 3)
+    // The test images are scored without training again, and are others.
+    let test = Transcript()
+    #expect(await bench.run(spec, transcript: test) == .done)
+    #expect(!test.output.contains("train epoch"))
+    let csv = try bench.steadyFiles()["images.csv"]!
+    #expect(csv.split(separator: "\n").count == 1 + 3 * 2)
+    for (seed, images) in scored {
+      #expect(images.count == 1, "a fifth of four images")
+      #expect(!csv.contains(images[0]), "seed \(seed)")
+    }
+    #expect(Set(scored.flatMap(\.1)).count > 1, "each seed draws its own")
+    let plain = try bench.steadyFiles()["report.md"]!
+    #expect(!plain.contains("Scored on") && plain.contains("means over the 2 test images"))
+  }
 }}
