@@ -24,6 +24,11 @@ public struct EpochResult: Sendable, Hashable, Codable {
   /// λ·Σ‖w‖² at the epoch's end.
   public var penalty: Double
   public var learningRate: Double
+
+  public init(phase: String, epoch: Int, trainLoss: Double, validationLoss: Double, penalty: Double, learningRate: Double) {
+    (self.phase, self.epoch, self.trainLoss, self.validationLoss) = (phase, epoch, trainLoss, validationLoss)
+    (self.penalty, self.learningRate) = (penalty, learningRate)
+  }
 }
 
 public struct TrainingOutcome: Sendable {
@@ -76,6 +81,13 @@ public final class Trainer {
     memory.initialize(seed: training.seed)
     adam = Adam(memory, l2: training.l2)
     slices = BatchSlices(network, batch: min(training.batch, trainingIndices.count), memory: memory, threads: threads)
+  }
+
+  /// Begins behind a phase that is done, with what it left: the next phase restores the best weights and starts Adam anew, so nothing else
+  /// of the first counts. A checkpoint that `run` finds goes before it.
+  public func start(after epochs: [EpochResult], best weights: NetworkWeights, of epoch: Int, validationLoss: Double) {
+    precondition(place(epochs.count).first, "\(epochs.count) epochs do not end a phase")
+    state = TrainingState(epochs: epochs, best: weights.values, bestLoss: validationLoss, bestEpoch: epoch)
   }
 
   /// - Parameters:

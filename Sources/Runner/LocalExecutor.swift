@@ -52,13 +52,17 @@ final class LocalExecutor: Sendable {
       failures: failures.sorted { $0.key < $1.key }.map { (graph.label(ofTrial: $0.key), $0.value) }, signal: ended.isCutShort ? Interrupts.signalReceived : nil)
   }
 
-  /// `--fresh`: what the trials left is taken away before they run, not when they are done, so that nothing old can look new.
+  /// `--fresh`: what the trials left is taken away before they run, not when they are done, so that nothing old can look new. So are the
+  /// patches they are trained on, and the weights of their trainings wherever trials of other settings left them.
   private func removeTrials() throws {
-    for trial in session.selected {
-      let folder = session.folder.trial(graph.fingerprint(ofTrial: trial)).path
-      guard FileManager.default.fileExists(atPath: folder) else { continue }
-      do { try FileManager.default.removeItem(atPath: folder) } catch {
-        throw UserError("\(folder): \(error.localizedDescription)", exitCode: .inputOrOutputFailed)
+    var paths = session.selected.flatMap { trial in
+      [session.folder.trial(graph.fingerprint(ofTrial: trial)).path, session.folder.patches(graph.job(.patches, of: trial)!.fingerprint, "training")]
+    }
+    let trainings = Set(session.selected.flatMap { trial in [JobKind.train, .fineTune].compactMap { graph.job($0, of: trial)?.fingerprint } })
+    paths += session.folder.allTrials().filter { $0.trainedWeights().map { trainings.contains($0.fingerprint) } ?? false }.map(\.weights)
+    for path in paths where FileManager.default.fileExists(atPath: path) {
+      do { try FileManager.default.removeItem(atPath: path) } catch {
+        throw UserError("\(path): \(error.localizedDescription)", exitCode: .inputOrOutputFailed)
       }
     }
   }

@@ -33,22 +33,27 @@ struct Trainings: Sendable {
       return there
     }
     let home = checkpointFolder(of: job) ?? folder
-    if job.kind == .fineTune, !FileManager.default.fileExists(atPath: home.checkpoint) { try startFromSharedTraining(job, home) }
-    let trained = try train(trial, job, in: home)
+    let before = FileManager.default.fileExists(atPath: home.checkpoint) ? nil : try mainTraining(before: job, home, trial)
+    let trained = try train(trial, job, in: home, after: before)
     removeCheckpoints(nowThat: job)
     if home.path != folder.path { try link(home.weights, to: folder.weights) }
     return trained
   }
 
-  /// Weights that some trial of this experiment, or of an earlier state of its spec, left behind.
   private func finished(_ job: Job, for folder: TrialFolder, _ trial: Int) throws -> TrainedNetwork? {
+    guard let (network, home) = find(job, for: folder, trial) else { return nil }
+    if home.path != folder.path { try link(home.weights, to: folder.weights) }
+    return network
+  }
+
+  /// Weights that some trial of this experiment, or of an earlier state of its spec, left behind, and where.
+  private func find(_ job: Job, for folder: TrialFolder, _ trial: Int) -> (network: TrainedNetwork, home: TrialFolder)? {
     let configuration = session.experiment.trials[trial].settings.networkConfiguration
     for other in [folder] + session.folder.allTrials() {
       guard let training = other.trainedWeights(), training.fingerprint == job.fingerprint else { continue }
       // Damaged weights are as good as none: they are trained again.
       guard let weights = try? NetworkWeights.read(other.weights, for: configuration) else { continue }
-      if other.path != folder.path { try link(other.weights, to: folder.weights) }
-      return TrainedNetwork(weights: weights, training: training)
+      return (TrainedNetwork(weights: weights, training: training), other)
     }
     return nil
   }
@@ -59,34 +64,25 @@ struct Trainings: Sendable {
       .first { FileManager.default.fileExists(atPath: $0.checkpoint) }
   }
 
-  /// Another trial may end where this one's fine-tuning begins: this one then goes on from its last checkpoint. (The executor runs that
-  /// trial first.) Its epochs are this trial's too, and so are their times.
-  private func startFromSharedTraining(_ job: Job, _ home: TrialFolder) throws {
-    let main = graph[job.inputs.first { graph[$0].kind == .train }!]
-    for other in main.trials where graph.trainingJob(of: other).id == main.id {
-      let folder = session.folder.trial(graph.fingerprint(ofTrial: other))
-      guard FileManager.default.fileExists(atPath: folder.checkpoint) else { continue }
-      try link(folder.checkpoint, to: home.checkpoint)
-      for line in folder.log.lines() { if case .epoch = line.event { try home.log.append(line.event) } }
-      return
-    }
+  /// What a fine-tuning goes on from: the training before it, where that is done, else its checkpoint. Its epochs are this trial's too, and
+  /// so are their times. (Of trials that share a training, the executor runs first those that end with it.)
+  private func mainTraining(before job: Job, _ home: TrialFolder, _ trial: Int) throws -> TrainedNetwork? {
+    guard job.kind == .fineTune, let main = job.inputs.map({ graph[$0] }).first(where: { $0.kind == .train }) else { return nil }
+    let found = find(main, for: home, trial)
+    guard let source = found?.home ?? checkpointFolder(of: main) else { return nil }
+    if found == nil { try link(source.checkpoint, to: home.checkpoint) }
+    for line in source.log.lines() { if case .epoch(let phase, _, _, _, _) = line.event, phase == "train" { try home.log.append(line.event) } }
+    return found?.network
   }
 
-  /// Checkpoints that nothing can go on from: of the training that ended, unless a fine-tuning still starts there, and of that start.
+  /// Checkpoints that nothing goes on from any more.
   private func removeCheckpoints(nowThat job: Job) {
-    for other in [job] + job.inputs.map({ graph[$0] }) where other.kind == .train || other.kind == .fineTune {
-      let awaited = graph.jobs.contains { next in
-        next.kind == .fineTune && next.inputs.contains(other.id) && next.id != job.id
-          && session.plan.steps.contains { $0.job.id == next.id && $0.state != .cached }
-      }
-      if awaited { continue }
-      for trial in other.trials where graph.trainingJob(of: trial).id == other.id {
-        try? FileManager.default.removeItem(atPath: session.folder.trial(graph.fingerprint(ofTrial: trial)).checkpoint)
-      }
+    for trial in job.trials where graph.trainingJob(of: trial).id == job.id {
+      try? FileManager.default.removeItem(atPath: session.folder.trial(graph.fingerprint(ofTrial: trial)).checkpoint)
     }
   }
 
-  private func train(_ trial: Int, _ job: Job, in home: TrialFolder) throws -> TrainedNetwork {
+  private func train(_ trial: Int, _ job: Job, in home: TrialFolder, after before: TrainedNetwork?) throws -> TrainedNetwork {
     let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial)
     let display = display
     let store = try patches.training(ofTrial: trial) { done, total in
@@ -99,12 +95,16 @@ struct Trainings: Sendable {
         hints: ["give more images, or smaller patches (patches.size)"])
     }
     func makeTrainer() throws -> Trainer {
-      try Trainer(
+      let trainer = try Trainer(
         network: settings.networkConfiguration, training: settings.trainingConfiguration, phases: settings.phases,
         samples: store, trainingIndices: split.training, validationIndices: split.validation, threads: session.threads)
+      if let done = before?.training, let weights = before?.weights {
+        trainer.start(after: done.losses.map(EpochResult.init), best: weights, of: done.bestEpoch, validationLoss: done.validationLoss)
+      }
+      return trainer
     }
     let facts = try NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
-    let isResumed = FileManager.default.fileExists(atPath: home.checkpoint), epochsDone = isResumed ? home.log.lines().epochsDone : 0
+    let isResumed = FileManager.default.fileExists(atPath: home.checkpoint), epochsDone = isResumed ? home.log.lines().epochsDone : before?.training.losses.count ?? 0
     display.beginTraining(
       of: trial, label: label, epochWork: Double(facts.multiplyAdds), epochs: settings.phases.reduce(0) { $0 + $1.epochs }, epochsDone: epochsDone,
       batch: settings.train.batch)
@@ -160,5 +160,13 @@ struct Trainings: Sendable {
     } catch {
       throw UserError("\(to): \(error.localizedDescription)", exitCode: .inputOrOutputFailed)
     }
+  }
+}
+
+extension EpochResult {
+  fileprivate init(_ loss: EpochLoss) {
+    self.init(
+      phase: loss.phase, epoch: loss.epoch, trainLoss: loss.trainLoss, validationLoss: loss.validationLoss, penalty: loss.penalty,
+      learningRate: loss.learningRate)
   }
 }

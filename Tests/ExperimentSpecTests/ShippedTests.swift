@@ -35,4 +35,13 @@ import Testing
     }
     #expect(String(text[from.upperBound..<to.lowerBound]) == current, "RECORD_GOLDENS=1 writes it anew")
   }
+
+  /// The example of every part of a sweep counts its own trials, by `expect`.
+  @Test func sweepInTheReadmeIsValid() throws {
+    let text = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
+    let section = try #require(text.range(of: "### Sweeps\n")), from = try #require(text.range(of: "```yaml\n", range: section.upperBound..<text.endIndex))
+    let example = text[from.upperBound...].prefix(upTo: try #require(text.range(of: "```", range: from.upperBound..<text.endIndex)).lowerBound)
+    let folder = try SpecFolder(["a.yaml": "name: a\ntrials: [{name: U-Net, model.architecture: unet}, {name: U-Net++, model.architecture: unet++}]\n\(example)"])
+    #expect(try folder.load().trials.count == 45)
+  }
 }
