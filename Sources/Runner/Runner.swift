@@ -122,7 +122,7 @@ public enum Runner {
       let missing = session.missingData.values.flatMap(\.diagnostics).sorted { $0.message < $1.message }
       show(missing.map { Diagnostic(.warning, $0.message, hints: $0.hints) }, surroundings.console)
     }
-    surroundings.console.put(session.plan.rendered(as: format, notes: Expectation.lines(session)))
+    surroundings.console.put(session.plan.rendered(as: format, expecting: Expectation.ofTrials(session), notes: Expectation.notes(session)))
     return detailedExitCode && session.plan.hasWork ? .workToDo : .done
   }
 

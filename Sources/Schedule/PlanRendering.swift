@@ -5,12 +5,12 @@ extension Plan {
   public enum Format: String, Sendable, CaseIterable { case text, json, mermaid, dot }
 
   /// The plan for a reader or a program; ends with a line break. `notes` are further lines of the text format.
-  public func rendered(as format: Format, notes: [String] = []) -> String {
+  public func rendered(as format: Format, expecting expectations: [TrialExpectation] = [], notes: [String] = []) -> String {
     switch format {
-    case .text: text(notes)
-    case .json: json()
-    case .mermaid: mermaid()
-    case .dot: dot()
+    case .text: text(expectations, notes)
+    case .json: json(expectations)
+    case .mermaid: mermaid(expectations)
+    case .dot: dot(expectations)
     }
   }
 
@@ -21,24 +21,34 @@ extension Plan {
     return job.trials.map(graph.label(ofTrial:)).joined(separator: "; ")
   }
 
-  private func text(_ notes: [String]) -> String {
+  private func text(_ expectations: [TrialExpectation], _ notes: [String]) -> String {
     let counts = [State.run, .resume, .cached].map { state in (state, steps.count { $0.state == state }) }.filter { $0.1 > 0 }
     let summary = counts.map { "\($0.1) \($0.0 == .cached ? "cached" : "to \($0.0.rawValue)")" }.joined(separator: ", ")
     let trialCount = graph.experiment.trials.count
     var lines = ["\(graph.experiment.name): \(trialCount) trial\(trialCount == 1 ? "" : "s"), \(steps.count) jobs: \(summary)"]
     let rows = [["state", "job", "trial", "why"]] + steps.map { [$0.state.rawValue, $0.job.id, trials(of: $0.job), $0.reason] }
     lines += aligned(rows) + notes
+    if !expectations.isEmpty {
+      lines += ["", "expected:"] + aligned([TrialExpectation.header] + expectations.map { $0.row(graph.label(ofTrial: $0.trial)) })
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 
   private struct JSONPlan: Encodable {
     struct JSONJob: Encodable { var id, kind, trial, fingerprint, state, reason: String; var trials: [JSONTrial]; var inputs: [String] }
     struct JSONTrial: Encodable { var name: String; var seed: Int }
+    struct JSONExpectation: Encodable {
+      var name: String
+      var seed, parameters, multiply_adds, epochs, training_mb: Int
+      var training_seconds: Double?
+      var training_time: String
+    }
     var experiment: String
     var jobs: [JSONJob]
+    var trials: [JSONExpectation]
   }
 
-  private func json() -> String {
+  private func json(_ expectations: [TrialExpectation]) -> String {
     let jobs = steps.map { step in
       JSONPlan.JSONJob(
         id: step.job.id, kind: step.job.kind.rawValue, trial: trials(of: step.job), fingerprint: step.job.fingerprint.description,
@@ -46,18 +56,34 @@ extension Plan {
         trials: step.job.trials.map { .init(name: graph.experiment.trials[$0].name, seed: graph.experiment.trials[$0].settings.seed) },
         inputs: step.job.inputs)
     }
+    let expected = expectations.map { expected in
+      JSONPlan.JSONExpectation(
+        name: graph.experiment.trials[expected.trial].name, seed: graph.experiment.trials[expected.trial].settings.seed, parameters: expected.parameters,
+        multiply_adds: expected.multiplyAdds, epochs: expected.epochs, training_mb: expected.megabytes, training_seconds: expected.seconds,
+        training_time: expected.time)
+    }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    guard let data = try? encoder.encode(JSONPlan(experiment: graph.experiment.name, jobs: jobs)) else {
+    guard let data = try? encoder.encode(JSONPlan(experiment: graph.experiment.name, jobs: jobs, trials: expected)) else {
       preconditionFailure("a plan of strings always encodes")
     }
     return String(decoding: data, as: UTF8.self) + "\n"
   }
 
-  private func mermaid() -> String {
+  /// A job in a drawing: what it is, for whom, why it is to be done and, for a training, what it takes.
+  private func caption(_ step: Step, _ expectations: [TrialExpectation]) -> [String] {
+    var lines = [step.job.kind.rawValue, trials(of: step.job)]
+    if step.state != .cached { lines.append(step.reason) }
+    if step.job.kind == .train, let expected = expectations.first(where: { step.job.trials.contains($0.trial) }) {
+      lines += ["\(expected.parameters) weights, \(expected.multiplyAdds) multiply–adds a patch", "\(expected.megabytes) MB, \(expected.time)"]
+    }
+    return lines
+  }
+
+  private func mermaid(_ expectations: [TrialExpectation]) -> String {
     var lines = ["flowchart LR"]
     for (number, step) in steps.enumerated() {
-      let label = "\(step.job.kind.rawValue)<br/>\(trials(of: step.job))".replacing("\"", with: "#quot;")
+      let label = caption(step, expectations).joined(separator: "<br/>").replacing("\"", with: "#quot;")
       lines.append("  j\(number)[\"\(label)\"]:::\(step.state.rawValue)")
     }
     for (from, to) in edges { lines.append("  j\(from) --> j\(to)") }
@@ -65,11 +91,11 @@ extension Plan {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  private func dot() -> String {
+  private func dot(_ expectations: [TrialExpectation]) -> String {
     let colors: [State: String] = [.run: "#fde68a", .resume: "#bfdbfe", .cached: "#e5e7eb"]
     var lines = ["digraph plan {", "  rankdir=LR; node [shape=box, style=filled];"]
     for (number, step) in steps.enumerated() {
-      let label = "\(step.job.kind.rawValue)\\n\(trials(of: step.job).replacing("\"", with: "\\\""))"
+      let label = caption(step, expectations).map { $0.replacing("\"", with: "\\\"") }.joined(separator: "\\n")
       lines.append("  j\(number) [label=\"\(label)\", fillcolor=\"\(colors[step.state]!)\", tooltip=\"\(step.job.id)\"];")
     }
     for (from, to) in edges { lines.append("  j\(from) -> j\(to);") }

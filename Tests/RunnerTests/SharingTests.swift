@@ -59,7 +59,7 @@ extension Runs { @Suite struct SharingTests {
     var session = try Session(try Runner.load([spec], options)[0], options, for: .run, surroundings)
     let planned = [0, 1].map(session.plannedMegabytes(ofTrial:))
     session.limits = ProcessLimits(cores: 2, megabytes: (planned[0] + planned[1]) / 2, memorySource: "in this test")
-    #expect(Expectation.lines(session).contains { $0.hasPrefix("large would fail: its training is planned to take ") })
+    #expect(Expectation.notes(session).contains { $0.hasPrefix("large would fail: its training is planned to take ") })
     let outcome = try LocalExecutor(session, options, surroundings.console).run()
     #expect(outcome.failures.map(\.trial) == ["large"] && outcome.failures[0].reason.hasSuffix("MB in this test"))
     #expect(bench.trials()["large"]?.readRecord()?.failure == outcome.failures.first?.reason)

@@ -116,13 +116,32 @@ import Testing
   @Test func drawings() {
     let plan = Plan(graph(experiment([("say \"U\"", .unet, unchanged)])), given: Snapshot())
     let mermaid = plan.rendered(as: .mermaid)
-    #expect(mermaid.hasPrefix("flowchart LR\n  j0[\"index<br/>say #quot;U#quot;\"]:::run\n"))
+    #expect(mermaid.hasPrefix("flowchart LR\n  j0[\"index<br/>say #quot;U#quot;<br/>no record\"]:::run\n"))
     #expect(mermaid.contains("\n  j3 --> j4\n"))
     let dot = plan.rendered(as: .dot)
     #expect(dot.hasPrefix("digraph plan {") && dot.hasSuffix("}\n"))
-    #expect(dot.contains("label=\"train\\nsay \\\"U\\\"\""))
+    #expect(dot.contains("label=\"train\\nsay \\\"U\\\"\\nno record\""))
     #expect(dot.contains("j2 -> j3;"))
     let text = plan.rendered(as: .text)
     #expect(text.hasPrefix("test: 1 trial, 7 jobs: 7 to run\nstate  job"))
+  }
+
+  /// Network, memory and time stand in every format.
+  @Test(arguments: Plan.Format.allCases) func expectationsAreShown(_ format: Plan.Format) throws {
+    let plan = Plan(graph(experiment([("a", .unet, unchanged), ("b", .unet, { $0.model.l2 = 1 })])), given: Snapshot())
+    let expectations = [
+      TrialExpectation(trial: 0, parameters: 485_817, multiplyAdds: 865_730_560, epochs: 20, megabytes: 140, seconds: 720, time: "about 12 min, by a of before"),
+      TrialExpectation(trial: 1, parameters: 485_818, multiplyAdds: 865_730_561, epochs: 21, megabytes: 141, seconds: nil, time: "not known"),
+    ]
+    let text = plan.rendered(as: format, expecting: expectations)
+    for piece in ["485817", "485818", "865730560", "140", "141", "about 12 min, by a of before", "not known"] { #expect(text.contains(piece), "\(piece)") }
+    if format == .json {
+      struct Contract: Decodable {
+        struct Trial: Decodable { var name: String; var seed, parameters, multiply_adds, epochs, training_mb: Int; var training_seconds: Double?; var training_time: String }
+        var trials: [Trial]
+      }
+      let trials = try JSONDecoder().decode(Contract.self, from: Data(text.utf8)).trials
+      #expect(trials.map(\.name) == ["a", "b"] && trials.map(\.training_seconds) == [720, nil] && trials.map(\.epochs) == [20, 21])
+    }
   }
 }
