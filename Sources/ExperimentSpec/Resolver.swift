@@ -155,7 +155,8 @@ struct Resolver {
       if let next = open[chain.last!], let start = chain.firstIndex(of: next) {
         let circle = (chain[start...] + [next]).joined(separator: " → ")
         fault("\(next): references go in a circle: \(circle)", of: next, in: &resolved)
-        for key in chain { (resolved.refused.insert(key), open[key] = nil) }
+        resolved.refused.formUnion(chain)
+        for key in chain { open[key] = nil }
         continue
       }
       // The chain ends in a key that has its value.

@@ -53,7 +53,7 @@ extension SpecReader {
         condition.trial = text(leaf.node, "trial").map { Located(value: $0, location: leaf.node.location) }
       } else if let key = KeyTable[name] {
         let axis = oneOrMore(key, leaf, part: prefix)
-        for case let setting in axis.values where setting.content != .refused && setting.value == nil {
+        for setting in axis.values where setting.content != .refused && setting.value == nil {
           findings.error("a condition compares with values, not with references", at: setting.origin.location)
         }
         condition.values[name] = axis
