@@ -49,6 +49,7 @@ let package = Package(
     .target(name: "Report", dependencies: ["Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
     .target(name: "Runner", dependencies: [
       "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "Imaging", "Engine", "Architectures", "Metrics", "Report",
+      .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .executableTarget(name: "runner", dependencies: ["Runner", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
 

@@ -7,12 +7,16 @@ public struct Experiment: Sendable {
   /// One for each named trial and point of the sweep, in the order of the report.
   public var trials: [Trial]
   public var report: ReportSettings
+  /// What `--executor slurm` asks the cluster for.
+  public var slurm: SlurmSettings
   /// Settings without effect, coinciding grid points: shown, not fatal.
   public var notes: [Diagnostic]
   /// The spec file as the user named it; origins in files are written relative to its folder.
   public var path: String
-  public init(name: String, title: String, trials: [Trial], report: ReportSettings, notes: [Diagnostic], path: String = "") {
-    (self.name, self.title, self.trials, self.report, self.notes, self.path) = (name, title, trials, report, notes, path)
+  public init(
+    name: String, title: String, trials: [Trial], report: ReportSettings, slurm: SlurmSettings = SlurmSettings(), notes: [Diagnostic], path: String = ""
+  ) {
+    (self.name, self.title, self.trials, self.report, self.slurm, self.notes, self.path) = (name, title, trials, report, slurm, notes, path)
   }
 }
 

@@ -32,14 +32,16 @@ public func jsonSchema() -> String {
     ("when", .list(of: .reference("conditional"))),
     ("expect", .object([("type", .string("integer")), ("minimum", .raw("1"))])),
   ]
+  let slurm = SlurmKey.allCases.map { ($0.rawValue, $0.schema) }
   let root: [(String, JSON)] = [
     ("name", .object([("type", .string("string")), ("pattern", .string("^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")), ("description", .string("Names the results folder."))])),
     ("title", .text("The report's title.")), ("remark", .text("Shown under the report's title.")),
     ("extends", .text("A base, relative to this file; what stands here wins, lists replace.")),
-    ("trials", .list(of: .reference("trial"), atLeast: 1)), ("sweep", .mapping(sweep)), ("report", .mapping(report)),
+    ("trials", .list(of: .reference("trial"), atLeast: 1)), ("sweep", .mapping(sweep)), ("report", .mapping(report)), ("slurm", .mapping(slurm)),
   ]
   // A base has no name of its own, so the schema asks for none: `validate` does.
-  var properties = root + sweep.map { ("sweep." + $0.0, $0.1) } + report.map { ("report." + $0.0, $0.1) } + nested(settings)
+  var properties = root + sweep.map { ("sweep." + $0.0, $0.1) } + report.map { ("report." + $0.0, $0.1) }
+    + slurm.map { ("slurm." + $0.0, $0.1) } + nested(settings)
   properties += [("report.table.rows", .list(of: .reference("metric"))), ("report.table.columns", .strings(["trial"]))]
   let schema = JSON.object([
     ("$schema", .string("http://json-schema.org/draft-07/schema#")), ("title", .string("Experiment")),
@@ -82,6 +84,20 @@ private var claimSchema: JSON {
     ("greater", .object([("type", .string("array")), ("items", .text("A trial's name; the greater first.")), ("minItems", .raw("2")), ("maxItems", .raw("2"))])),
     ("test", .strings(ReportSettings.tests)),
   ], required: ["claim", "metric", "greater"])
+}
+
+extension SlurmKey {
+  fileprivate var schema: JSON {
+    let types: [(String, JSON)] =
+      switch self {
+      case .partition: [("type", .string("string"))]
+      case .time, .memory: [("type", .array([.string("string"), .string("integer")]))]
+      case .cpus: [("type", .string("integer")), ("minimum", .raw("1")), ("maximum", .raw("1024"))]
+      case .grace: [("type", .string("integer")), ("minimum", .raw("10")), ("maximum", .raw("3600"))]
+      case .options: [("type", .string("array")), ("items", .object([("type", .string("string")), ("pattern", .string("^--."))]))]
+      }
+    return .object(types + [("description", .string("\(summary) Accepted: \(accepted)."))])
+  }
 }
 
 extension Key {

@@ -43,6 +43,7 @@ struct SpecDocument: Sendable {
   var when: [Conditional]?
   var expect: Located<Int>?
   var report = ReportDocument()
+  var slurm = SlurmDocument()
 
   struct NamedTrial: Sendable {
     var name: Located<String>
@@ -83,6 +84,7 @@ struct SpecDocument: Sendable {
     result.when = when ?? base.when
     result.expect = expect ?? base.expect
     result.report = report.over(base.report)
+    result.slurm = slurm.over(base.slurm)
     return result
   }
 }
@@ -116,6 +118,7 @@ struct SpecReader {
       }
     }
     document.report = report(leaves)
+    document.slurm = slurm(leaves)
     return document
   }
 

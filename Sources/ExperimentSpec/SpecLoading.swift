@@ -23,7 +23,7 @@ extension Experiment {
     let report = resolver.report(trials)
     try findings.throwIfAny()
     return Experiment(
-      name: whole.name?.value ?? "", title: title, trials: trials, report: report, notes: findings.sorted(notes), path: path)
+      name: whole.name?.value ?? "", title: title, trials: trials, report: report, slurm: whole.slurm.resolved(), notes: findings.sorted(notes), path: path)
   }
 
   private static func document(_ file: SourceFile, _ reader: SpecReader) throws(UserError) -> SpecDocument {

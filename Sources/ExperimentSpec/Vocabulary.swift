@@ -91,7 +91,8 @@ extension Vocabulary {
   static let spec = Vocabulary(
     ["name", "title", "extends", "trials"] + settings
       + settings.map { "sweep.grid." + $0 } + settings.map { "sweep.zip." + $0 } + ["sweep.include", "sweep.exclude", "sweep.when", "sweep.expect"]
-      + ["report.rows", "report.columns", "report.published", "report.claims", "report.figure_images", "report.remark"],
+      + ["report.rows", "report.columns", "report.published", "report.claims", "report.figure_images", "report.remark"]
+      + SlurmKey.allCases.map { "slurm.\($0.rawValue)" },
     aliases: ["remark": "report.remark", "report.table.rows": "report.rows", "report.table.columns": "report.columns"])
   static let trial = Vocabulary(["name"] + settings)
   static let include = Vocabulary(settings)

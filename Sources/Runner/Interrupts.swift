@@ -5,7 +5,8 @@ enum Interrupts {
   // Written by a signal handler, where locks and Swift's atomics are not to be had; a word-sized store is all it does.
   nonisolated(unsafe) private static var received: sig_atomic_t = 0
 
-  static func listen() {
+  /// - Parameter further: another signal that asks for a stop.
+  static func listen(alsoTo further: Int32? = nil) {
     received = 0
     let handler: @convention(c) (Int32) -> Void = { signal in
       if Interrupts.received != 0 { _exit(128 + signal) }
@@ -13,6 +14,7 @@ enum Interrupts {
     }
     signal(SIGINT, handler)
     signal(SIGTERM, handler)
+    if let further { signal(further, handler) }
     // A pipe whose reader left must not kill a training of hours.
     signal(SIGPIPE, SIG_IGN)
   }

@@ -5,6 +5,14 @@ import Files
 import Foundation
 import Schedule
 
+/// How a run ended.
+struct RunOutcome: Sendable {
+  /// Labels and reasons, in the report's order.
+  var failures: [(trial: String, reason: String)] = []
+  /// The signal that ended the run early.
+  var signal: Int32?
+}
+
 /// Runs a session's plan on this machine: as many trials side by side as its allotment says, each on a thread of its own with a team of
 /// threads under it.
 final class LocalExecutor: Sendable {
@@ -15,13 +23,6 @@ final class LocalExecutor: Sendable {
   private let stage: Stage
   private var graph: ExperimentGraph { session.graph }
 
-  struct Outcome: Sendable {
-    /// Labels and reasons, in the report's order.
-    var failures: [(trial: String, reason: String)] = []
-    /// The signal that ended the run early.
-    var signal: Int32?
-  }
-
   init(_ session: Session, _ options: RunOptions, _ console: Console) {
     (self.session, isFresh) = (session, options.fresh)
     let trials = session.openTrials
@@ -31,9 +32,9 @@ final class LocalExecutor: Sendable {
   }
 
   /// Throws `UserError` where the results folder cannot be written; a trial's own fault is in the outcome.
-  func run() throws -> Outcome {
+  func run() throws -> RunOutcome {
     try DurableFile.makeFolder(session.folder.trials)
-    if isFresh { try removeTrials() }
+    if isFresh { try session.removeTrials() }
     var failures: [Int: String] = [:]
     for (trial, reason) in session.refusals() {
       try jobs.refuse(trial, because: reason)
@@ -48,18 +49,18 @@ final class LocalExecutor: Sendable {
     display.finish()
     if let error = ended.error { throw error }
     failures.merge(ended.failures) { $1 }
-    return Outcome(
+    return RunOutcome(
       failures: failures.sorted { $0.key < $1.key }.map { (graph.label(ofTrial: $0.key), $0.value) }, signal: ended.isCutShort ? Interrupts.signalReceived : nil)
   }
+}
 
+extension Session {
   /// `--fresh`: what the trials left is taken away before they run, not when they are done, so that nothing old can look new. So are the
   /// patches they are trained on, and the weights of their trainings wherever trials of other settings left them.
-  private func removeTrials() throws {
-    var paths = session.selected.flatMap { trial in
-      [session.folder.trial(graph.fingerprint(ofTrial: trial)).path, session.folder.patches(graph.job(.patches, of: trial)!.fingerprint, "training")]
-    }
-    let trainings = Set(session.selected.flatMap { trial in [JobKind.train, .fineTune].compactMap { graph.job($0, of: trial)?.fingerprint } })
-    paths += session.folder.allTrials().filter { $0.trainedWeights().map { trainings.contains($0.fingerprint) } ?? false }.map(\.weights)
+  func removeTrials() throws {
+    var paths = selected.flatMap { trial in [folder(ofTrial: trial).path, folder.patches(graph.job(.patches, of: trial)!.fingerprint, "training")] }
+    let trainings = Set(selected.flatMap { trial in [JobKind.train, .fineTune].compactMap { graph.job($0, of: trial)?.fingerprint } })
+    paths += folder.allTrials().filter { $0.trainedWeights().map { trainings.contains($0.fingerprint) } ?? false }.map(\.weights)
     for path in paths where FileManager.default.fileExists(atPath: path) {
       do { try FileManager.default.removeItem(atPath: path) } catch {
         throw UserError("\(path): \(error.localizedDescription)", exitCode: .inputOrOutputFailed)

@@ -12,7 +12,10 @@ struct ResultsFolder: Sendable {
 
   /// Not committed: patches, the lock.
   var cache: String { "\(path)/cache" }
+  /// Held by the run that is responsible for the folder.
   var lock: String { "\(cache)/lock" }
+  /// Shared by the tasks of a cluster; a run of this machine's own holds it alone.
+  var tasksLock: String { "\(cache)/tasks.lock" }
   var trials: String { "\(path)/trials" }
   var resolvedSpec: String { "\(path)/spec.resolved.yaml" }
   var provenance: String { "\(path)/provenance.json" }

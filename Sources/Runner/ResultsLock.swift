@@ -2,7 +2,8 @@ import Diagnostics
 import Files
 import Foundation
 
-/// One run at a time in a results folder: an advisory lock of the kernel's, which goes with the process, however it ends.
+/// One run at a time in a results folder: an advisory lock of the kernel's, which goes with the process, however it ends. Linux carries it over
+/// NFS, so that it holds between machines as well.
 final class ResultsLock {
   private let file: Int32
 
@@ -26,17 +27,18 @@ final class ResultsLock {
   /// - Parameters:
   ///   - path: the lock's file, made where it is not there; its folder is too. The file stays: only the lock on it counts.
   ///   - what: what the lock is for, e.g. the results folder's path.
+  ///   - isShared: held together with others that share it.
   ///   - waiting: nil: do not wait; else called once with what there is to say before waiting for the other to end.
   /// - Throws: `UserError`: exit 4 where another process holds it, naming it; exit 5 where the file cannot be written. `CancellationError` after a
   ///   signal while waiting.
-  init(at path: String, of what: String, waiting: ((String) -> Void)? = nil) throws {
+  init(at path: String, of what: String, isShared: Bool = false, waiting: ((String) -> Void)? = nil) throws {
     try DurableFile.makeFolder((path as NSString).deletingLastPathComponent)
     let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard file >= 0 else { throw UserError("\(path): \(String(cString: strerror(errno)))", exitCode: .inputOrOutputFailed) }
     self.file = file
     // From here on `deinit` closes the file.
     var hasSaidSo = false
-    while flock(file, LOCK_EX | LOCK_NB) != 0 {
+    while flock(file, (isShared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0 {
       guard errno == EWOULDBLOCK || errno == EINTR else {
         throw UserError("\(path): cannot be locked: \(String(cString: strerror(errno)))", exitCode: .inputOrOutputFailed)
       }

@@ -12,6 +12,9 @@ public struct RunOptions: Sendable {
   public var out: String?
   /// `--data DIR`.
   public var data: String?
+  public enum Executor: String, Sendable, CaseIterable { case local, slurm }
+  /// Where trials run.
+  public var executor = Executor.local
   /// Trials at once, and threads of each; what is nil is chosen so that the run is done soonest (`Allotment`).
   public var jobs: Int?
   public var threads: Int?

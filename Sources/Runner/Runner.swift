@@ -62,9 +62,9 @@ public enum Runner {
     }
     var failed = false
     for (session, options) in sessions {
-      let outcome: LocalExecutor.Outcome
+      let outcome: RunOutcome
       do { outcome = try await run(session, options, surroundings) } catch is CancellationError {
-        outcome = LocalExecutor.Outcome(signal: Interrupts.signalReceived)
+        outcome = RunOutcome(signal: Interrupts.signalReceived)
       }
       if let signal = outcome.signal { return signal == SIGTERM ? .terminated : .interrupted }
       failed = failed || !outcome.failures.isEmpty
@@ -73,7 +73,7 @@ public enum Runner {
   }
 
   /// Throws `CancellationError` after a signal while it waited for another run.
-  private static func run(_ planned: Session, _ options: RunOptions, _ surroundings: Surroundings) async throws -> LocalExecutor.Outcome {
+  private static func run(_ planned: Session, _ options: RunOptions, _ surroundings: Surroundings) async throws -> RunOutcome {
     let console = surroundings.console, name = planned.experiment.name
     var session = planned
     var lock: ResultsLock?
@@ -96,10 +96,18 @@ public enum Runner {
         withExtendedLifetime(idle) {}
       }
       console.print("\(name): nothing to do, all \(session.experiment.trials.count) trials are done: \(session.folder.path)/report.md")
-      return LocalExecutor.Outcome()
+      return RunOutcome()
     }
-    session.folder.removeLeftovers()
-    let outcome = try LocalExecutor(session, options, console).run()
+    let outcome: RunOutcome
+    switch options.executor {
+    case .local:
+      // Tasks of a cluster that were left to themselves may still be at work.
+      let alone = try ResultsLock(at: session.folder.tasksLock, of: session.folder.path)
+      defer { withExtendedLifetime(alone) {} }
+      session.folder.removeLeftovers()
+      outcome = try LocalExecutor(session, options, console).run()
+    case .slurm: outcome = try await SlurmExecutor(session, options, surroundings).run()
+    }
     for (trial, reason) in outcome.failures { console.printError(Diagnostic(.error, "\(name), \(trial) failed: \(reason)").rendered(color: console.usesColor)) }
     if outcome.signal != nil {
       console.printError(

@@ -111,6 +111,8 @@ struct Session: Sendable {
   /// For what uses all cores by itself.
   var cores: Int { max(allotment.jobs * allotment.threads, timingThreads) }
 
+  func folder(ofTrial trial: Int) -> TrialFolder { folder.trial(graph.fingerprint(ofTrial: trial)) }
+
   /// The data of a trial that is to run; its absence was an error before.
   func data(ofTrial trial: Int) -> OpenData {
     guard let found = data[experiment.trials[trial].settings.data] else { preconditionFailure("a trial runs without its data") }

@@ -2,6 +2,7 @@ import Engine
 import ExperimentGraph
 import ExperimentSpec
 import Schedule
+import Synchronization
 
 /// How a session's open trials share this machine.
 extension Session {
@@ -84,9 +85,21 @@ extension Allotment {
 /// 0.15; 1.9e9 0.32; 3.4e9 0.08. The curve goes through the middle of these.
 private func serialShare(ofMultiplyAdds multiplyAdds: Double) -> Double { 0.1 + 0.9 * 20e6 / (20e6 + multiplyAdds) }
 
+/// What the memory plan depends on. The trials of a sweep share few networks, and the choice of an allotment asks for each many times.
+private struct PlannedTraining: Hashable {
+  var network: NetworkConfiguration
+  var side, batch, threads: Int
+
+  static let known = Mutex<[PlannedTraining: Double]>([:])
+}
+
 extension TrialSettings {
-  /// 0 where the network does not fit its patches, which is an error of its own.
-  fileprivate func plannedMegabytes(threads: Int) -> Double {
-    (try? networkConfiguration.plannedMegabytes(side: patches.size, batch: train.batch, training: true, threads: threads)) ?? 0
+  /// Of its training, 10⁶ bytes; 0 where the network does not fit its patches, which is an error of its own.
+  func plannedMegabytes(threads: Int) -> Double {
+    let training = PlannedTraining(network: networkConfiguration, side: patches.size, batch: train.batch, threads: threads)
+    if let megabytes = PlannedTraining.known.withLock({ $0[training] }) { return megabytes }
+    let megabytes = (try? training.network.plannedMegabytes(side: training.side, batch: training.batch, training: true, threads: threads)) ?? 0
+    PlannedTraining.known.withLock { $0[training] = megabytes }
+    return megabytes
   }
 }

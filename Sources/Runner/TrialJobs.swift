@@ -23,6 +23,18 @@ struct TrialJobs: Sendable {
     trainings = Trainings(session, patches, display)
   }
 
+  /// Makes the patches that the trial reads, where they are not there.
+  func preparePatches(ofTrial trial: Int) throws {
+    let label = graph.label(ofTrial: trial), display = display
+    _ = try patches.training(ofTrial: trial) { display.update(TrialProgress(label: label, phase: "patches", batch: $0, batches: $1), of: trial) }
+    _ = try scoredPatches(trial)
+  }
+
+  /// Trains alone. Returns why the trial failed, or nil; throws as `score`.
+  func train(_ trial: Int) throws -> String? {
+    try attempt(trial, in: try open(trial)) { _ in _ = try trainings.network(ofTrial: trial) }
+  }
+
   /// Trains and evaluates, as far as each is to be done. Returns why the trial failed, or nil.
   ///
   /// - Parameter isAlone: no other trial runs in this process.
@@ -136,7 +148,7 @@ struct TrialJobs: Sendable {
     return try patches.scored(ofTrial: trial) { display.update(TrialProgress(label: label, phase: "patches", batch: $0, batches: $1), of: trial) }
   }
 
-  private static func summary(_ record: TrialRecord) -> String {
+  static func summary(_ record: TrialRecord) -> String {
     let scored = record.images.filter { !$0.empty }
     let mean = { (score: (ImageScore) -> Double) in scored.isEmpty ? 0 : scored.map(score).reduce(0, +) / Double(scored.count) }
     return "average IoU \(ProgressText.fixed(mean(\.averageIoU), 3)), average precision \(ProgressText.fixed(mean(\.averagePrecision), 3)), "

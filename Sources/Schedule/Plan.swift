@@ -21,6 +21,7 @@ public struct Plan: Sendable {
   public let steps: [Step]
 
   public var hasWork: Bool { steps.contains { $0.state != .cached } }
+  public func mustDo(_ job: Job) -> Bool { steps.contains { $0.job.id == job.id && $0.state != .cached } }
   /// Steps to be done, in order.
   public var work: [Step] { steps.filter { $0.state != .cached } }
 

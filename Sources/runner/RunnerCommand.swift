@@ -78,19 +78,24 @@ struct Run: AsyncParsableCommand {
   @OptionGroup var places: Places
   @OptionGroup var sharing: Sharing
   @OptionGroup var instructionSet: InstructionSet
+  @Option(help: "Where trials run: local, or slurm: as jobs of a cluster (the spec's slurm section says what to ask for).")
+  var executor = RunOptions.Executor.local
+  @Option(help: .hidden) var onlyJob: String?
   @Option(help: ArgumentHelp("How often a failed trial is tried again.", valueName: "n")) var retries = 0
   @Flag(help: "Run everything again, whatever is there.") var fresh = false
   @Flag(help: "Where another run holds the results folder, wait for it to end.") var wait = false
 
   func validate() throws {
+    if onlyJob != nil, specs.count != 1 { throw ValidationError("--only-job takes one spec") }
     if retries < 0 { throw ValidationError("--retries \(retries): accepted: 0 or more") }
   }
 
   func run() async throws {
     var options = RunOptions(overrides, places)
     (options.only, options.retries, options.fresh, options.wait) = (only, retries, fresh, wait)
-    (options.jobs, options.threads) = (sharing.jobs, sharing.threads)
+    (options.jobs, options.threads, options.executor) = (sharing.jobs, sharing.threads, executor)
     let asked = options
+    if let onlyJob { return try await finish { try await Runner.runJob(onlyJob, spec: specs[0], asked, $0) } }
     try await finish { try await Runner.run(specs: specs, asked, $0) }
   }
 }
@@ -118,6 +123,7 @@ struct Plan: AsyncParsableCommand {
 }
 
 extension Runner.PlanFormat: ExpressibleByArgument {}
+extension RunOptions.Executor: ExpressibleByArgument {}
 
 struct Validate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
