@@ -4,7 +4,7 @@
 //
 //   clang -O3 -fno-math-errno -ffp-contract=fast -Wno-psabi -march=native -ISources/CKernels/include \
 //     -ISources/COpenBLAS/include Benchmarks/kernels.c Sources/CKernels/*.c Sources/COpenBLAS/*.c -lm -ldl -lpthread \
-//     -o .build/kernels && .build/kernels [isa] [name] [rounds]
+//     -o .build/kernels && .build/kernels [isa] [name] [rounds] [bf16]
 //
 // RUNNER_NO_OPENBLAS=1 shows the direct path where matrix products would be taken; RUNNER_OPENBLAS_CORETYPE=Haswell goes with avx2.
 //
@@ -111,7 +111,7 @@ static const shape shapes[] = {
 
 int main(int argc, char **argv) {
   ck_isa isa = ck_isa_best();
-  for (int i = 0; argc > 1 && i <= (int)CK_ISA_AVX512; i++)
+  for (int i = 0; argc > 1 && i <= (int)ck_isa_best(); i++)
     if (!strcmp(argv[1], ck_isa_name((ck_isa)i))) isa = (ck_isa)i;
   if (ck_isa_select(isa)) return 1;
   ck_flush_denormals();
@@ -119,7 +119,9 @@ int main(int argc, char **argv) {
   printf("%-16s %8s %8s %8s %8s   (%s, %s, GFLOP/s)\n", "", "fma", "forward", "data", "weights", ck_isa_name(isa), ck_conv_library());
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
     if (argc > 2 && !strstr(shapes[i].name, argv[2])) continue;
-    const ck_conv *c = &shapes[i].conv;
+    ck_conv with_precision = shapes[i].conv;
+    with_precision.precision = argc > 4 && !strcmp(argv[4], "bf16") ? CK_BFLOAT16 : CK_FLOAT32;
+    const ck_conv *c = &with_precision;
     int64_t in_image = (int64_t)c->in_channels * c->in_height * c->in_width;
     int64_t out_image = (int64_t)c->out_channels * c->out_height * c->out_width;
     size_t kernel_size = (size_t)c->in_channels * c->out_channels * c->kernel * c->kernel;

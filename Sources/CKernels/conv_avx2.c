@@ -3,6 +3,7 @@
 
 #if defined(__x86_64__)
 #define TABLE ck_conv_kernels_avx2
+#define DEPTH 1
 #define LANES 8
 #define CHANNELS 4
 #define ROWS 3

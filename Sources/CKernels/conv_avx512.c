@@ -3,6 +3,7 @@
 
 #if defined(__x86_64__)
 #define TABLE ck_conv_kernels_avx512
+#define DEPTH 1
 #define LANES 16
 #define CHANNELS 4
 #define ROWS 4

@@ -3,6 +3,7 @@
 #include "conv_kernels.h"
 
 #define TABLE ck_conv_kernels_baseline
+#define DEPTH 1
 #define LANES 4
 #define CHANNELS 4
 #define GRADIENT_CHANNELS 4

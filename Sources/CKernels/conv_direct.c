@@ -6,12 +6,15 @@
 
 #include <string.h>
 
+#include "conv_bf16.h"
+
 // Packed rows should stay in the second-level cache (1 MiB or more on processors with AVX-512) beside what flows through.
 enum { STRIP_FLOATS = 96 * 1024, ENOUGH_TASKS = 8, FEWEST_CHANNELS = 32 };
 
 typedef struct {
   const ck_conv_kernels *k;
   ck_taps taps;
+  int packed_in, group;                // packed input channels, and how many of them a tile takes at a time
   int images, in_channels, out_channels, in_height, in_width, out_height, out_width;
   int cells_high, cells_wide;          // of one phase of the output
   int vectors;                         // a row of cells
@@ -25,6 +28,8 @@ const ck_conv_kernels *ck_conv_kernels_current(void) {
 #if defined(__x86_64__)
   switch (ck_isa_current()) {
   case CK_ISA_AVX512:
+  case CK_ISA_AVX512BF16:
+  case CK_ISA_AMX:
     return &ck_conv_kernels_avx512;
   case CK_ISA_AVX2:
     return &ck_conv_kernels_avx2;
@@ -35,8 +40,12 @@ const ck_conv_kernels *ck_conv_kernels_current(void) {
   return &ck_conv_kernels_baseline;
 }
 
+const ck_conv_kernels *ck_conv_kernels_for(const ck_conv *c, ck_conv_pass pass) {
+  return ck_conv_products(c, pass) == CK_BFLOAT16 ? ck_conv_bf16_current() : ck_conv_kernels_current();
+}
+
 static gather plan(const ck_conv *c, int backward) {
-  const ck_conv_kernels *k = ck_conv_kernels_current();
+  const ck_conv_kernels *k = ck_conv_kernels_for(c, backward ? CK_BACKWARD_DATA : CK_FORWARD);
   gather g = {.k = k, .images = c->images};
   if (backward) {
     g.taps = ck_taps_make(ck_axis_backward(c, c->pad_top), ck_axis_backward(c, c->pad_left));
@@ -49,13 +58,16 @@ static gather plan(const ck_conv *c, int backward) {
   }
   const ck_axis *y = &g.taps.y, *x = &g.taps.x;
   int phases = y->in_phases * x->in_phases, halo = y->high - y->low;
+  int needed = ck_divide_up(g.in_channels, k->depth), groups = ck_divide_up(needed, k->group);
+  g.group = ck_divide_up(needed, groups);
+  g.packed_in = groups * g.group;
   g.cells_high = ck_divide_up(g.out_height, y->out_phases);
   g.cells_wide = ck_divide_up(g.out_width, x->out_phases);
   g.vectors = ck_divide_up(g.cells_wide, k->lanes);
   g.row = ck_round_up(g.vectors * k->lanes + x->high - x->low, 16);
 
   int whole = (int)ck_round_up(g.cells_high, k->rows);
-  ptrdiff_t fit = STRIP_FLOATS / (g.row * phases * g.in_channels) - halo;
+  ptrdiff_t fit = STRIP_FLOATS / (g.row * phases * g.packed_in) - halo;
   int strip = fit < 2 * k->rows ? 2 * k->rows : (int)(fit < whole ? fit : whole);
   g.strips = ck_divide_up(g.cells_high, strip);
   g.strip = (int)ck_round_up(ck_divide_up(g.cells_high, g.strips), k->rows);
@@ -74,12 +86,12 @@ static gather plan(const ck_conv *c, int backward) {
 
 static int tasks(const gather *g) { return g->images * g->strips * g->parts; }
 
-static size_t scratch_floats(const gather *g) { return (size_t)(g->in_channels * g->channel); }
+static size_t scratch_floats(const gather *g) { return (size_t)(g->packed_in * g->channel); }
 
-// ---- Weights: [block of channels][phase][input channel][tap][channel of the block]
+// ---- Weights: [block of channels][phase][group of packed channels][tap][channel of the block][packed channel of the group]
 
 static size_t packed_floats(const gather *g) {
-  return (size_t)ck_round_up(g->out_channels, g->k->channels) * g->in_channels * g->taps.total;
+  return (size_t)ck_round_up(g->out_channels, g->k->channels) * g->packed_in * g->taps.total;
 }
 
 static float tap_weight(const float *kernel, int side, unsigned rows, unsigned columns) {
@@ -90,22 +102,29 @@ static float tap_weight(const float *kernel, int side, unsigned rows, unsigned c
   return sum;
 }
 
+/// The weight of a tap between two channels of the pass; 0 where one of them only fills up.
+static float weight(const ck_conv *c, const gather *g, int backward, const float *kernel, int o, int i, ck_tap row, ck_tap column) {
+  if (o >= g->out_channels || i >= g->in_channels) return 0;
+  const float *plane = kernel + (backward ? ck_kernel_plane(c, i, o) : ck_kernel_plane(c, o, i));
+  return tap_weight(plane, c->kernel, row.positions, column.positions);
+}
+
 static void pack_weights(const ck_conv *c, const gather *g, int backward, const float *kernel, float *packed) {
   const ck_axis *y = &g->taps.y, *x = &g->taps.x;
   for (int first = 0; first < g->out_channels; first += g->k->channels)
     for (int p = 0; p < y->out_phases; p++)
       for (int q = 0; q < x->out_phases; q++)
-        for (int i = 0; i < g->in_channels; i++)
+        for (int group = 0; group < g->packed_in; group += g->group)
           for (int a = 0; a < y->count[p]; a++)
             for (int b = 0; b < x->count[q]; b++)
-              for (int o = first; o < first + g->k->channels; o++) {
-                if (o >= g->out_channels) {
-                  *packed++ = 0;
-                  continue;
+              for (int o = first; o < first + g->k->channels; o++)
+                for (int i = group; i < group + g->group; i++, packed++) {
+                  const ck_tap row = y->taps[p][a], column = x->taps[q][b];
+                  if (g->k->depth == 1) *packed = weight(c, g, backward, kernel, o, i, row, column);
+                  else
+                    ck_bf16_set_word(packed, weight(c, g, backward, kernel, o, 2 * i, row, column),
+                                     weight(c, g, backward, kernel, o, 2 * i + 1, row, column));
                 }
-                const float *plane = kernel + (backward ? ck_kernel_plane(c, i, o) : ck_kernel_plane(c, o, i));
-                *packed++ = tap_weight(plane, c->kernel, y->taps[p][a].positions, x->taps[q][b].positions);
-              }
 }
 
 // ---- The pass
@@ -123,7 +142,7 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
   const ck_conv_kernels *k = g->k;
   const ck_axis *y = &g->taps.y, *x = &g->taps.x;
   int wide = x->out_phases == 2;
-  ck_tile t = {.channel = g->channel, .row = g->row, .in_channels = g->in_channels};
+  ck_tile t = {.channel = g->channel, .row = g->row, .in_channels = g->packed_in, .group = g->group};
   float *to[CK_MAX_CHANNELS];
   int accumulate[CK_MAX_CHANNELS];
   int stored = 0;
@@ -143,7 +162,7 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
     for (int q = 0; q < x->out_phases; q++) {
       ck_taps_offsets(&g->taps, p, q, g->plane, g->row, offsets[p][q]);
       weights[p][q] = packed;
-      packed += (ptrdiff_t)g->in_channels * ck_taps_count(&g->taps, p, q) * k->channels;
+      packed += (ptrdiff_t)g->packed_in * ck_taps_count(&g->taps, p, q) * k->channels;
     }
 
   float buffer[2 * CK_MAX_CHANNELS * CK_MAX_ROWS * CK_MAX_LANES] __attribute__((aligned(64)));
@@ -191,13 +210,20 @@ static void run(const gather *g, int task, const operands *a, float *scratch) {
   int part = task % g->parts, strip = task / g->parts % g->strips, n = task / g->parts / g->strips;
   int first_row = strip * g->strip;
   int64_t in_plane = (int64_t)g->in_height * g->in_width;
-  for (int i = 0; i < g->in_channels; i++)
-    k->pack(scratch + i * g->channel, g->plane, g->row, g->packed_rows, first_row + y->low, x->low,
-            ck_channel(a->in, i, n, in_plane, NULL), a->mask ? ck_channel(a->mask, i, n, in_plane, NULL) : NULL, g->in_height,
-            g->in_width, y->in_phases);
+  for (int i = 0; i < g->packed_in; i++) {
+    ck_source source = {{NULL}};
+    for (int d = 0; d < k->depth && k->depth * i + d < g->in_channels; d++) {
+      source.from[d] = ck_channel(a->in, k->depth * i + d, n, in_plane, NULL);
+      source.mask[d] = a->mask ? ck_channel(a->mask, k->depth * i + d, n, in_plane, NULL) : NULL;
+    }
+    k->pack(scratch + i * g->channel, g->plane, g->row, g->packed_rows, first_row + y->low, x->low, source, g->in_height, g->in_width,
+            y->in_phases);
+  }
+  if (k->begin) k->begin(g->group);
   int end = ck_min((part + 1) * g->part, g->out_channels);
   for (int o = part * g->part; o < end; o += k->channels)
-    run_block(g, a, n, o, first_row, a->packed + (ptrdiff_t)o * g->in_channels * g->taps.total, scratch);
+    run_block(g, a, n, o, first_row, a->packed + (ptrdiff_t)o * g->packed_in * g->taps.total, scratch);
+  if (k->end) k->end();
 }
 
 // ---- The path

@@ -6,8 +6,11 @@
 
 extern const ck_conv_path ck_conv_direct;
 
-/// The inner loops for the instruction set in use.
+/// The inner loops in float32 for the instruction set in use, and those for what a pass multiplies.
 const ck_conv_kernels *ck_conv_kernels_current(void);
+const ck_conv_kernels *ck_conv_kernels_for(const ck_conv *c, ck_conv_pass pass);
+/// Those that multiply bfloat16 (conv_bf16.c).
+const ck_conv_kernels *ck_conv_bf16_current(void);
 
 // The weight gradient (conv_weights.c).
 size_t ck_direct_weights_partials(const ck_conv *c);

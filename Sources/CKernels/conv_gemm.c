@@ -83,8 +83,9 @@ static void backward_weights(const ck_conv *c, int task, const ck_slab *in, int 
     int n = item / g.strips, first_row = item % g.strips * g.rows, rows = ck_min(g.rows, g.height - first_row);
     for (int f = 0; f < channels; f++) {
       float *to = u + f * TAPS * g.stride;   // the phases are the taps
-      g.k->pack(to, g.stride, g.width, rows, first_row, 0, ck_channel(&dy, first + f, n, 4 * plane, NULL),
-                y.data ? ck_channel(&y, first + f, n, 4 * plane, NULL) : NULL, 2 * g.height, 2 * g.width, 2);
+      const ck_source source = {{ck_channel(&dy, first + f, n, 4 * plane, NULL)},
+                                {y.data ? ck_channel(&y, first + f, n, 4 * plane, NULL) : NULL}};
+      g.k->pack(to, g.stride, g.width, rows, first_row, 0, source, 2 * g.height, 2 * g.width, 2);
       for (int t = 0; t < TAPS; t++) bias[first + f] += g.k->sum(to + t * g.stride, g.width, rows, g.width / g.k->lanes);
     }
     float *to = sums + (ptrdiff_t)first * TAPS;
@@ -146,5 +147,5 @@ const char *ck_conv_library(void) { return library_fits() ? openblas_description
 int ck_gemm_suits(const ck_conv *c) {
   if (c->kind != CK_CONV_TRANSPOSED || c->kernel != 2 || c->stride != 2 || c->pad_top || c->pad_left) return 0;
   if (c->in_width % 16 || c->out_height != 2 * c->in_height || c->out_width != 2 * c->in_width || c->out_channels < 16) return 0;
-  return c->in_channels >= (ck_isa_current() == CK_ISA_AVX512 ? 64 : 256) && library_fits();
+  return c->in_channels >= (ck_isa_current() >= CK_ISA_AVX512 ? 64 : 256) && library_fits();
 }

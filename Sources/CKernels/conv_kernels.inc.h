@@ -4,6 +4,8 @@
 //   LANES            floats a vector: 4, 8 or 16
 //   CHANNELS, ROWS   a tile: CHANNELS · ROWS accumulators, ROWS inputs and one weight must fit in the registers
 //   GRADIENT_CHANNELS, STREAMS   a block of the weight gradient, likewise: STREAMS inputs and one dy
+//   DEPTH            values a packed cell holds: 1, or 2 for bfloat16 (conv_bf16.inc.h says how those are packed and multiplied)
+//   TILE_BY_PRODUCTS where the tile is not the vectors' but conv_amx.inc.h's
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("clang loop unroll(full)")
 
@@ -83,50 +85,69 @@ INLINE vec masked(const float *from, const float *mask, ptrdiff_t j) {
 
 INLINE float masked_one(const float *from, const float *mask, ptrdiff_t j) { return !mask || mask[j] > 0 ? from[j] : 0; }
 
-INLINE void place_row(float *to, ptrdiff_t row, int first_column, const float *from, const float *mask, int width) {
+#if DEPTH == 2
+#include "conv_bf16.inc.h"
+#else
+INLINE vec cells(const ck_source *s, ptrdiff_t j) { return masked(s->from[0], s->mask[0], j); }
+INLINE void set_cell(float *to, const ck_source *s, ptrdiff_t j) { *to = masked_one(s->from[0], s->mask[0], j); }
+INLINE vec broadcast(const float *p) { return (vec){0} + *p; }
+INLINE vec multiply_add(vec sum, vec a, vec b) { return sum + a * b; }
+INLINE vec values_of(vec cells) { return cells; }
+#endif
+
+/// The source `offset` floats further on.
+INLINE ck_source advanced(ck_source s, ptrdiff_t offset) {
+  for (int i = 0; i < DEPTH; i++) {
+    if (s.from[i]) s.from[i] += offset;
+    if (s.mask[i]) s.mask[i] += offset;
+  }
+  return s;
+}
+
+INLINE void place_row(float *to, ptrdiff_t row, int first_column, const ck_source *from, int width) {
   span s = clear_around(to, row, first_column, width);
   float *at = to - first_column;       // where column 0 stands
   if (s.end - s.begin < LANES) {
-    for (int j = s.begin; j < s.end; j++) at[j] = masked_one(from, mask, j);
+    for (int j = s.begin; j < s.end; j++) set_cell(at + j, from, j);
     return;
   }
-  for (int j = s.begin; j + LANES <= s.end; j += LANES) store(at + j, masked(from, mask, j));
+  for (int j = s.begin; j + LANES <= s.end; j += LANES) store(at + j, cells(from, j));
   // The rest lies in a last vector, which may write some columns twice.
-  store(at + s.end - LANES, masked(from, mask, s.end - LANES));
+  store(at + s.end - LANES, cells(from, s.end - LANES));
 }
 
 /// Even columns to `to`, odd ones to `to + plane`.
-INLINE void split_row(float *to, ptrdiff_t plane, ptrdiff_t row, int first_column, const float *from, const float *mask,
-                      int width) {
+INLINE void split_row(float *to, ptrdiff_t plane, ptrdiff_t row, int first_column, const ck_source *from, int width) {
   span s = clear_around(to, row, first_column, (width + 1) / 2);
   clear_around(to + plane, row, first_column, (width + 1) / 2);
   float *at = to - first_column;
   int j = s.begin;
   for (; 2 * (j + LANES) <= width && j + LANES <= s.end; j += LANES) {
-    vec a = masked(from, mask, 2 * j), b = masked(from, mask, 2 * j + LANES);
+    vec a = cells(from, 2 * j), b = cells(from, 2 * j + LANES);
     store(at + j, EVEN(a, b));
     store(at + plane + j, ODD(a, b));
   }
   for (; j < s.end; j++) {
-    at[j] = masked_one(from, mask, 2 * j);
-    at[plane + j] = 2 * j + 1 < width ? masked_one(from, mask, 2 * j + 1) : 0;
+    set_cell(at + j, from, 2 * j);
+    if (2 * j + 1 < width) set_cell(at + plane + j, from, 2 * j + 1);
+    else at[plane + j] = 0;
   }
 }
 
-static void pack(float *to, ptrdiff_t plane, ptrdiff_t row, int rows, int first_row, int first_column, const float *from,
-                 const float *mask, int height, int width, int phases) {
+static void pack(float *to, ptrdiff_t plane, ptrdiff_t row, int rows, int first_row, int first_column, ck_source from,
+                 int height, int width, int phases) {
   for (int r = 0; r < rows; r++, to += row)
     for (int p = 0; p < phases; p++) {
       int source = phases * (first_row + r) + p;
       float *at = to + p * phases * plane;
-      if (source < 0 || source >= height) {
+      if (source < 0 || source >= height || !from.from[0]) {
         clear_around(at, row, 0, 0);
         if (phases == 2) clear_around(at + plane, row, 0, 0);
         continue;
       }
-      const float *line = from + (ptrdiff_t)source * width, *line_mask = mask ? mask + (ptrdiff_t)source * width : 0;
-      if (phases == 2) split_row(at, plane, row, first_column, line, line_mask, width);
-      else place_row(at, row, first_column, line, line_mask, width);
+      const ck_source line = advanced(from, (ptrdiff_t)source * width);
+      if (phases == 2) split_row(at, plane, row, first_column, &line, width);
+      else place_row(at, row, first_column, &line, width);
     }
 }
 
@@ -141,6 +162,9 @@ INLINE void store_some(float *p, vec v, int count, int accumulate) {
   for (int i = 0; i < count; i++) p[i] = accumulate ? p[i] + v[i] : v[i];
 }
 
+#if TILE_BY_PRODUCTS
+#include "conv_amx.inc.h"
+#else
 static void tile(const ck_tile *t) {
   vec sums[CHANNELS][ROWS];
   UNROLL for (int o = 0; o < CHANNELS; o++) {
@@ -155,7 +179,8 @@ static void tile(const ck_tile *t) {
       vec x[ROWS];
       UNROLL for (int r = 0; r < ROWS; r++) x[r] = load(p + r * row);
       UNROLL for (int o = 0; o < CHANNELS; o++) {
-        UNROLL for (int r = 0; r < ROWS; r++) sums[o][r] += x[r] * w[o];
+        const vec weight = broadcast(w + o);
+        UNROLL for (int r = 0; r < ROWS; r++) sums[o][r] = multiply_add(sums[o][r], x[r], weight);
       }
     }
   }
@@ -171,6 +196,7 @@ static void tile(const ck_tile *t) {
     }
   }
 }
+#endif
 
 static void interleave(const ck_tile *t, const float *buffer) {
   for (int o = 0; o < CHANNELS; o++) {
@@ -214,7 +240,7 @@ static void correlate(const ck_correlation *k) {
         UNROLL for (int s = 0; s < STREAMS; s++) in[s] = load(x[s] + i);
         UNROLL for (int o = 0; o < GRADIENT_CHANNELS; o++) {
           vec d = load(dy[o] + i);
-          UNROLL for (int s = 0; s < STREAMS; s++) sums[o][s] += d * in[s];
+          UNROLL for (int s = 0; s < STREAMS; s++) sums[o][s] = multiply_add(sums[o][s], d, in[s]);
         }
       }
     }
@@ -246,7 +272,7 @@ static void correlate(const ck_correlation *k) {
 static float sum(const float *from, ptrdiff_t row, int rows, int vectors) {
   vec sums = {0};
   for (int r = 0; r < rows; r++)
-    for (int i = 0; i < vectors; i++) sums += load(from + r * row + i * LANES);
+    for (int i = 0; i < vectors; i++) sums += values_of(load(from + r * row + i * LANES));
   float total = 0;
   for (int i = 0; i < LANES; i++) total += sums[i];
   return total;
@@ -254,6 +280,14 @@ static float sum(const float *from, ptrdiff_t row, int rows, int vectors) {
 
 const ck_conv_kernels TABLE = {
     .lanes = LANES,
+    .depth = DEPTH,
+#if TILE_BY_PRODUCTS
+    .group = TILE_BY_PRODUCTS,
+    .begin = begin,
+    .end = end,
+#else
+    .group = 1,
+#endif
     .channels = CHANNELS,
     .rows = ROWS,
     .gradient_channels = GRADIENT_CHANNELS,

@@ -1,8 +1,9 @@
 // The yardstick: every kind of convolution as plain loops over one relation between pixels, sums in double.
-// One task is one image.
+// One task is one image. Operands of products are rounded first where the precision is bfloat16.
 #include <string.h>
 
 #include "conv.h"
+#include "conv_bf16.h"
 
 /// The input coordinate that output coordinate `out` reads at kernel position `tap` along one axis, or −1 for padding.
 static int source(const ck_conv *c, int out, int tap, int pad, int in_side) {
@@ -29,8 +30,10 @@ static size_t weight_index(const ck_conv *c, int o, int i, int u, int v) {
 
 static size_t weights(const ck_conv *c) { return ck_conv_kernel_size(c); }
 
+static float operand(const ck_conv *c, float value) { return c->precision == CK_BFLOAT16 ? ck_bf16_rounded(value) : value; }
+
 static void copy_weights(const ck_conv *c, const float *kernel, float *packed) {
-  memcpy(packed, kernel, weights(c) * sizeof(float));
+  for (size_t k = 0; k < weights(c); k++) packed[k] = operand(c, kernel[k]);
 }
 
 static int images(const ck_conv *c) { return c->images; }
@@ -74,7 +77,7 @@ static void forward(const ck_conv *c, int n, const ck_slab *in, int slabs, const
             double w = packed[weight_index(c, o, ic, u, v)];
             for (int j = 0; j < c->out_width; j++) {
               int s = columns[v * c->out_width + j];
-              if (s >= 0) row[j] += w * x[(size_t)y * c->in_width + s];
+              if (s >= 0) row[j] += w * operand(c, x[(size_t)y * c->in_width + s]);
             }
           }
         }
@@ -85,9 +88,9 @@ static void forward(const ck_conv *c, int n, const ck_slab *in, int slabs, const
 }
 
 /// dy ⊙ [y > 0] at one place.
-static double gradient(ck_slab dy, ck_slab y, int n, size_t at) {
+static double gradient(const ck_conv *c, ck_slab dy, ck_slab y, int n, size_t at) {
   if (y.data && !(y.data[n * y.image_stride + (int64_t)at] > 0)) return 0;
-  return dy.data[n * dy.image_stride + (int64_t)at];
+  return operand(c, dy.data[n * dy.image_stride + (int64_t)at]);
 }
 
 static size_t backward_data_scratch(const ck_conv *c) { return 2 * (size_t)c->in_height * c->in_width + columns_size(c); }
@@ -112,7 +115,7 @@ static void backward_data(const ck_conv *c, int n, ck_slab dy, ck_slab y, const 
             double w = packed[weight_index(c, o, ic, u, v)];
             for (int j = 0; j < c->out_width; j++) {
               int s = columns[v * c->out_width + j];
-              if (s >= 0) sums[(size_t)r * c->in_width + s] += w * gradient(dy, y, n, o * out_plane + (size_t)i * c->out_width + j);
+              if (s >= 0) sums[(size_t)r * c->in_width + s] += w * gradient(c, dy, y, n, o * out_plane + (size_t)i * c->out_width + j);
             }
           }
         }
@@ -133,7 +136,7 @@ static void backward_weights(const ck_conv *c, int n, const ck_slab *in, int sla
   size_t in_plane = (size_t)c->in_height * c->in_width, out_plane = (size_t)c->out_height * c->out_width;
   for (int o = 0; o < c->out_channels; o++) {
     double bias = 0;
-    for (size_t p = 0; p < out_plane; p++) bias += gradient(dy, y, n, o * out_plane + p);
+    for (size_t p = 0; p < out_plane; p++) bias += gradient(c, dy, y, n, o * out_plane + p);
     own[weights(c) + o] = (float)bias;
     for (int ic = 0; ic < c->in_channels; ic++) {
       const float *x = channel(in, ic, n, in_plane, NULL);
@@ -145,7 +148,7 @@ static void backward_weights(const ck_conv *c, int n, const ck_slab *in, int sla
             if (r < 0) continue;
             for (int j = 0; j < c->out_width; j++) {
               int s = columns[v * c->out_width + j];
-              if (s >= 0) sum += gradient(dy, y, n, o * out_plane + (size_t)i * c->out_width + j) * x[(size_t)r * c->in_width + s];
+              if (s >= 0) sum += gradient(c, dy, y, n, o * out_plane + (size_t)i * c->out_width + j) * operand(c, x[(size_t)r * c->in_width + s]);
             }
           }
           own[weight_index(c, o, ic, u, v)] = (float)sum;

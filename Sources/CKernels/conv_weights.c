@@ -3,8 +3,8 @@
 // The shifted planes ("streams") of a phase of the output are all pairs of an input channel and a tap; a block of
 // channels of dy and streams keeps its sums in registers over a chunk of rows that stays in the first-level cache.
 // A task has some of the images' strips (a group, with partial sums of its own) and some of the output's channels.
+// Products of bfloat16 come in twos: there a packed plane holds a channel of two images, and the sums run over both.
 #include <string.h>
-
 
 #include "conv_direct.h"
 
@@ -25,14 +25,15 @@ typedef struct {
   int cells_high, cells_wide, vectors; // of one phase of the output
   ptrdiff_t row, segment, in_plane, out_plane;
   int chunk, strip, strips;            // rows
-  int stack;                           // images side by side in one packed plane, where they are small
+  int images;                          // as they are packed: one or two in one
+  int stack;                           // of these, side by side in one packed plane, where they are small
   int items;                           // (images / stack) × strips
   int groups, parts;
   ptrdiff_t per_channel;               // sums an output channel: in_channels × taps of all phases
 } plan;
 
 static plan make(const ck_conv *c) {
-  const ck_conv_kernels *k = ck_conv_kernels_current();
+  const ck_conv_kernels *k = ck_conv_kernels_for(c, CK_BACKWARD_WEIGHTS);
   plan g = {.k = k, .taps = ck_taps_make(ck_axis_forward(c, c->pad_top), ck_axis_forward(c, c->pad_left))};
   const ck_axis *y = &g.taps.y, *x = &g.taps.x;
   int halo = y->high - y->low, in_phases = y->in_phases * x->in_phases;
@@ -42,6 +43,7 @@ static plan make(const ck_conv *c) {
   g.cells_wide = ck_divide_up(c->out_width, x->out_phases);
   g.vectors = ck_divide_up(g.cells_wide, k->lanes);
   g.row = ck_round_up(g.vectors * k->lanes + x->high - x->low, 16);
+  g.images = ck_divide_up(c->images, k->depth);
 
   // Wider registers take more floats through the first-level cache in a chunk; the cache is the same.
   int chunk_vectors = CHUNK_VECTORS * CK_MAX_LANES / k->lanes;
@@ -52,7 +54,7 @@ static plan make(const ck_conv *c) {
   if (fit - halo >= g.cells_high) {
     g.strip = g.cells_high;
     int enough = ck_divide_up(chunk_vectors, g.cells_high * g.vectors);
-    g.stack = ck_max(1, ck_min(ck_min(enough, fit / (g.cells_high + halo)), c->images));
+    g.stack = ck_max(1, ck_min(ck_min(enough, fit / (g.cells_high + halo)), g.images));
   } else {
     g.strip = ck_max(1, (fit - halo) / g.chunk) * g.chunk;
   }
@@ -60,7 +62,7 @@ static plan make(const ck_conv *c) {
   g.segment = (g.strip + halo) * g.row;
   g.in_plane = g.out_plane = ck_odd_lines(g.stack * g.segment);
 
-  g.items = ck_divide_up(c->images, g.stack) * g.strips;
+  g.items = ck_divide_up(g.images, g.stack) * g.strips;
   g.per_channel = (ptrdiff_t)c->in_channels * g.taps.total;
   ptrdiff_t all = (g.per_channel + 1) * c->out_channels;
   int groups = (int)(PARTIAL_FLOATS / all);
@@ -124,6 +126,16 @@ static void multiply(const plan *g, const ck_conv *c, const float *x, int first_
     }
 }
 
+/// A channel of packed image `n`: of one image, or of two; the last may have no second.
+static ck_source source(const ck_conv *c, int depth, const ck_slab *in, const ck_slab *mask, int channel, int n, int64_t area) {
+  ck_source s = {{NULL}};
+  for (int d = 0; d < depth && depth * n + d < c->images; d++) {
+    s.from[d] = ck_channel(in, channel, depth * n + d, area, NULL);
+    s.mask[d] = mask->data ? ck_channel(mask, channel, depth * n + d, area, NULL) : NULL;
+  }
+  return s;
+}
+
 void ck_direct_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
                        float *scratch) {
   (void)slabs;
@@ -134,6 +146,7 @@ void ck_direct_weights(const ck_conv *c, int task, const ck_slab *in, int slabs,
   int64_t in_area = (int64_t)c->in_height * c->in_width, out_area = (int64_t)c->out_height * c->out_width;
   float *x = scratch, *d = scratch + g.in_block * in_channel;
 
+  const ck_slab none = {NULL};
   int group = task / g.parts, first = task % g.parts * g.out_block;
   int channels = ck_min(g.out_block, c->out_channels - first);
   int padded = (int)ck_round_up(channels, k->gradient_channels);
@@ -145,14 +158,14 @@ void ck_direct_weights(const ck_conv *c, int task, const ck_slab *in, int slabs,
 
   for (int item = (int)((int64_t)g.items * group / g.groups); item < (int)((int64_t)g.items * (group + 1) / g.groups); item++) {
     int first_image = item / g.strips * g.stack, first_row = item % g.strips * g.strip;
-    int images = ck_min(g.stack, c->images - first_image), rows = ck_min(g.strip, g.cells_high - first_row);
+    int images = ck_min(g.stack, g.images - first_image), rows = ck_min(g.strip, g.cells_high - first_row);
     for (int o = 0; o < padded; o++)
       for (int n = 0; n < images; n++) {
         float *to = d + o * out_channel + n * g.segment;
         // Channels that only fill the last block up stay out of the sums, but must not be slow or strange numbers.
         int channel = first + ck_min(o, channels - 1);
-        k->pack(to, g.out_plane, g.row, rows, first_row, 0, ck_channel(&dy, channel, first_image + n, out_area, NULL),
-                y.data ? ck_channel(&y, channel, first_image + n, out_area, NULL) : NULL, c->out_height, c->out_width, out_phases);
+        k->pack(to, g.out_plane, g.row, rows, first_row, 0, source(c, k->depth, &dy, &y, channel, first_image + n, out_area),
+                c->out_height, c->out_width, out_phases);
         for (int p = 0; o < channels && p < g.taps.phases; p++) bias[o] += k->sum(to + p * g.out_plane, g.row, rows, g.vectors);
       }
     for (int i = 0; i < c->in_channels; i += g.in_block) {
@@ -160,7 +173,7 @@ void ck_direct_weights(const ck_conv *c, int task, const ck_slab *in, int slabs,
       for (int j = 0; j < block; j++)
         for (int n = 0; n < images; n++)
           k->pack(x + j * in_channel + n * g.segment, g.in_plane, g.row, rows + g.taps.y.high - g.taps.y.low,
-                  first_row + g.taps.y.low, g.taps.x.low, ck_channel(in, i + j, first_image + n, in_area, NULL), NULL,
+                  first_row + g.taps.y.low, g.taps.x.low, source(c, k->depth, in, &none, i + j, first_image + n, in_area),
                   c->in_height, c->in_width, in_phases);
       for (int r = 0; r < rows; r += g.chunk)
         multiply(&g, c, x, i, block, d, channels, (chunk){images, r, ck_min(g.chunk, rows - r)}, sums);

@@ -38,9 +38,9 @@
 #undef CK_LANES
 #pragma clang attribute pop
 
-#define CK_TABLE(f) {f##_reference, f##_baseline, f##_avx2, f##_avx512}
+#define CK_TABLE(f) {f##_reference, f##_baseline, f##_avx2, f##_avx512, f##_avx512, f##_avx512}
 #else
-#define CK_TABLE(f) {f##_reference, f##_baseline, f##_baseline, f##_baseline}
+#define CK_TABLE(f) {f##_reference, f##_baseline, f##_baseline, f##_baseline, f##_baseline, f##_baseline}
 #endif
 
 #define CK_PICK(f) ({ static __typeof__(f##_reference) *const table_[] = CK_TABLE(f); table_[ck_isa_current()]; })

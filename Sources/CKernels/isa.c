@@ -3,6 +3,33 @@
 
 #include <stdatomic.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+static _Atomic int emulates_amx;
+
+void ck_isa_emulate_amx(int on) { atomic_store_explicit(&emulates_amx, on, memory_order_relaxed); }
+
+int ck_isa_emulates_amx(void) { return atomic_load_explicit(&emulates_amx, memory_order_relaxed); }
+
+/// Whether the processor multiplies tiles of bfloat16, and the kernel grants this process their registers (8 KiB a thread, which
+/// Linux saves only for those who have asked).
+static int has_amx(void) {
+#if defined(__x86_64__) && defined(__linux__)
+  enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+  unsigned a, b, c, d;
+  if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(d & AMX_BF16) || !(d & AMX_TILE)) return 0;
+  return syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA) == 0;
+#else
+  return 0;
+#endif
+}
+
 static int supported(ck_isa isa) {
   switch (isa) {
   case CK_ISA_REFERENCE:
@@ -15,6 +42,10 @@ static int supported(ck_isa isa) {
   case CK_ISA_AVX512:
     return supported(CK_ISA_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  case CK_ISA_AVX512BF16:
+    return supported(CK_ISA_AVX512) && __builtin_cpu_supports("avx512bf16");
+  case CK_ISA_AMX:
+    return supported(CK_ISA_AVX512BF16) && (ck_isa_emulates_amx() || has_amx());
 #endif
   default:
     return 0;
@@ -25,7 +56,7 @@ static ck_isa widest(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
 #endif
-  ck_isa isa = CK_ISA_AVX512;
+  ck_isa isa = CK_ISA_AMX;
   while (!supported(isa)) isa--;
   return isa;
 }
@@ -52,6 +83,6 @@ int ck_isa_select(ck_isa isa) {
 }
 
 const char *ck_isa_name(ck_isa isa) {
-  static const char *const names[] = {"reference", "baseline", "avx2", "avx512"};
+  static const char *const names[] = {"reference", "baseline", "avx2", "avx512", "avx512bf16", "amx"};
   return names[isa];
 }

@@ -8,6 +8,7 @@ import TensorCore
 final class BatchSlices {
   let pool: ThreadPool
   private let network: Network
+  private let precision: Precision
   private let memory: ParameterMemory
   private let trainingSlice: Int
   private var programs: [Key: Program] = [:]
@@ -23,11 +24,11 @@ final class BatchSlices {
   /// Enough images that the deepest level fills the kernels, few enough to stay small. Fixed: it decides the order of sums.
   static let slice = 4
 
-  init(_ network: Network, batch: Int, memory: ParameterMemory, threads: Int) {
-    (self.network, self.memory) = (network, memory)
+  init(_ network: Network, batch: Int, precision: Precision, memory: ParameterMemory, threads: Int) {
+    (self.network, self.precision, self.memory) = (network, precision, memory)
     pool = ThreadPool(threads: threads) { ck_flush_denormals() }
     trainingSlice = network.needsWholeBatch ? batch : min(Self.slice, batch)
-    largest = Program(network, images: trainingSlice, training: true, parameters: memory, pool: pool)
+    largest = Program(network, images: trainingSlice, training: true, precision: precision, parameters: memory, pool: pool)
     programs[Key(images: trainingSlice, training: true)] = largest
     masks = .allocate(capacity: max(trainingSlice, Self.slice) * network.image.plane)
     probabilities = (0..<threads).map { _ in AlignedBuffer(count: network.image.plane) }
@@ -43,7 +44,7 @@ final class BatchSlices {
   private func program(images: Int, training: Bool) -> Program {
     let key = Key(images: images, training: training)
     if let program = programs[key] { return program }
-    let program = Program(network, images: images, training: training, parameters: memory, pool: pool, sharing: largest)
+    let program = Program(network, images: images, training: training, precision: precision, parameters: memory, pool: pool, sharing: largest)
     programs[key] = program
     return program
   }

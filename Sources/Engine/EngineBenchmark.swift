@@ -72,7 +72,8 @@ public struct EngineBenchmark: Sendable {
     case .train:
       let memory = ParameterMemory(symbolic, training: true)
       memory.initialize(seed: 1)
-      let adam = Adam(memory, l2: 0), slices = BatchSlices(symbolic, batch: batch, memory: memory, threads: threads)
+      let adam = Adam(memory, l2: 0)
+      let slices = BatchSlices(symbolic, batch: batch, precision: network.precision, memory: memory, threads: threads)
       let samples = Samples(side: side, images: images, masks: images.map { $0 > 0.8 ? 1 : 0 })
       let loss = SegmentationLoss(bceWeight: 1, diceSmooth: 1)
       call = {

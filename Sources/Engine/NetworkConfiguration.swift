@@ -3,15 +3,19 @@ import NetworkGraph
 import Ops
 import TensorCore
 
-/// Which network: an architecture by name and its options.
+/// Which network, an architecture by name and its options, and how it is computed.
 public struct NetworkConfiguration: Sendable, Hashable, Codable {
   public typealias Upsampling = Architectures.Upsampling
+  public typealias Precision = Ops.Precision
   /// `unet`, `unet++` or `unet+`.
   public var architecture: String
   public var options: ArchitectureOptions
+  public var precision: Precision
 
-  public init(architecture: String, baseFilters: Int, depth: Int, upsampling: Upsampling, batchNormalization: Bool, dropout: Float) {
-    self.architecture = architecture
+  public init(
+    architecture: String, baseFilters: Int, depth: Int, upsampling: Upsampling, batchNormalization: Bool, dropout: Float, precision: Precision = .f32
+  ) {
+    (self.architecture, self.precision) = (architecture, precision)
     options = ArchitectureOptions(
       baseFilters: baseFilters, depth: depth, upsampling: upsampling, batchNormalization: batchNormalization, dropout: dropout)
   }
@@ -72,7 +76,7 @@ extension NetworkConfiguration {
     let memory = ParameterMemory(network, training: training), pool = ThreadPool(threads: threads)
     defer { pool.shutDown() }
     let images = training && !network.needsWholeBatch ? min(BatchSlices.slice, batch) : batch
-    let program = Program(network, images: images, training: training, parameters: memory, pool: pool)
+    let program = Program(network, images: images, training: training, precision: precision, parameters: memory, pool: pool)
     return Double(program.plannedBytes + 4 * memory.values.count * (training ? 4 : 1)) / 1e6
   }
 }

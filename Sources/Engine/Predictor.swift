@@ -18,7 +18,7 @@ public final class Predictor {
     memory = ParameterMemory(network, training: false)
     memory.restore(weights.values)
     pool = ThreadPool(threads: threads) { ck_flush_denormals() }
-    program = Program(network, images: batch, training: false, parameters: memory, pool: pool)
+    program = Program(network, images: batch, training: false, precision: configuration.precision, parameters: memory, pool: pool)
     plane = height * width
   }
 

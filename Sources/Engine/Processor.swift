@@ -1,5 +1,6 @@
 import CKernels
 import Foundation
+import Ops
 
 #if canImport(Glibc)
   import Glibc
@@ -7,12 +8,19 @@ import Foundation
 
 /// The processor and what this process may use of it.
 public enum Processor {
-  /// The instruction set in use: `reference`, `baseline`, `avx2` or `avx512`.
-  public static var instructionSet: String { String(cString: ck_isa_name(ck_isa_current())) }
+  /// The instruction set in use for a precision: `reference`, `baseline`, `avx2` or `avx512`; for bf16 also `avx512bf16` and `amx`,
+  /// which add nothing to float32.
+  public static func instructionSet(for precision: Precision) -> String {
+    let isa = ck_isa_current()
+    return String(cString: ck_isa_name(precision == .f32 && isa.rawValue > CK_ISA_AVX512.rawValue ? CK_ISA_AVX512 : isa))
+  }
   /// The matrix library in use beside it, e.g. `openblas-0.3.21-SkylakeX`, or `none`.
   public static var matrixLibrary: String { String(cString: ck_conv_library()) }
   /// All that decides the bits of a computation besides the computation: instruction set and matrix library.
-  public static var arithmetic: String { matrixLibrary == "none" ? instructionSet : "\(instructionSet)+\(matrixLibrary)" }
+  public static func arithmetic(for precision: Precision) -> String {
+    let instructionSet = instructionSet(for: precision), library = matrixLibrary
+    return library == "none" ? instructionSet : "\(instructionSet)+\(library)"
+  }
   /// Those this processor can run, in rising order.
   public static var available: [String] { (0...ck_isa_best().rawValue).map { String(cString: ck_isa_name(ck_isa($0))) } }
 

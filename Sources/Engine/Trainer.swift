@@ -80,7 +80,8 @@ public final class Trainer {
     memory = ParameterMemory(network, training: true)
     memory.initialize(seed: training.seed)
     adam = Adam(memory, l2: training.l2)
-    slices = BatchSlices(network, batch: min(training.batch, trainingIndices.count), memory: memory, threads: threads)
+    slices = BatchSlices(
+      network, batch: min(training.batch, trainingIndices.count), precision: configuration.precision, memory: memory, threads: threads)
   }
 
   /// Begins behind a phase that is done, with what it left: the next phase restores the best weights and starts Adam anew, so nothing else

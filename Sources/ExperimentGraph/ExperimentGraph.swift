@@ -11,11 +11,13 @@ public struct ExperimentGraph: Sendable {
 
   /// What the fingerprints cover beside the spec.
   public struct Conditions: Sendable {
-    /// As `Processor.instructionSet` names it.
-    public var instructionSet: String
+    /// What decides the bits of a trial's computations in a precision, as `Processor.arithmetic` names it.
+    public var instructionSet: @Sendable (TrainSettings.Precision) -> String
     /// Digest of the data each trial reads, nil where there is none to read (the synthetic set is made from its settings).
     public var dataDigest: @Sendable (DataSettings) -> String?
-    public init(instructionSet: String, dataDigest: @escaping @Sendable (DataSettings) -> String?) {
+    public init(
+      instructionSet: @escaping @Sendable (TrainSettings.Precision) -> String, dataDigest: @escaping @Sendable (DataSettings) -> String?
+    ) {
       (self.instructionSet, self.dataDigest) = (instructionSet, dataDigest)
     }
   }
@@ -83,13 +85,15 @@ private struct Builder {
   @discardableResult private mutating func add(_ kind: JobKind, _ settings: TrialSettings, _ trial: Int, inputs: [Job.ID]) -> Job.ID {
     var covered = kind.settings(of: settings)
     if kind == .index, let digest = conditions.dataDigest(settings.data) { covered.append(Setting(key: "data digest", value: digest)) }
+    if kind.dependsOnInstructionSet {
+      covered.append(Setting(key: "instruction set", value: conditions.instructionSet(settings.train.precision)))
+    }
     return append(kind, covered, trials: [trial], inputs: inputs)
   }
 
   @discardableResult
   private mutating func append(_ kind: JobKind, _ settings: [Setting], trials: [Int], inputs: [Job.ID]) -> Job.ID {
     var covered = settings
-    if kind.dependsOnInstructionSet { covered.append(Setting(key: "instruction set", value: conditions.instructionSet)) }
     covered.append(Setting(key: "meaning of \(kind.rawValue)", value: "\(kind.meaningVersion)"))
     let fingerprint = Fingerprint(of: [kind.rawValue] + inputs + covered.flatMap { [$0.key, $0.value] })
     let id = "\(kind.rawValue)-\(fingerprint)"

@@ -1,7 +1,7 @@
 import Ops
 import TensorCore
 
-/// A network compiled for a number of images and a mode: every buffer placed, then a flat list of kernel calls.
+/// A network compiled for a number of images, a mode and a precision: every buffer placed, then a flat list of kernel calls.
 public final class Program {
   public let network: Network
   public let images: Int
@@ -29,10 +29,12 @@ public final class Program {
   /// - Parameters:
   ///   - network: as the architecture wrote it; lowered here.
   ///   - images: images of one call.
+  ///   - precision: what its convolutions multiply.
   ///   - parameters: the weights; several programs may share them.
   ///   - sharing: a program that never runs at the same time, whose memory is used again where it is large enough.
   public init(
-    _ network: Network, images: Int, training: Bool, parameters: ParameterMemory, pool: ThreadPool, sharing other: Program? = nil, fuse: Bool = true
+    _ network: Network, images: Int, training: Bool, precision: Precision = .f32, parameters: ParameterMemory, pool: ThreadPool,
+    sharing other: Program? = nil, fuse: Bool = true
   ) {
     let lowered = network.lowered(training: training, fuse: fuse)
     let plan = MemoryPlan(lowered, images: images, training: training)
@@ -44,8 +46,8 @@ public final class Program {
     let compiled = lowered.nodes.enumerated().map { index, node in
       node.operation.compile(
         Site(
-          inputs: node.inputs.map { lowered.shapes[$0] }, output: lowered.shapes[node.output], images: images, training: training, layer: index,
-          wantsInputGradient: node.inputs.map { training && plan.gradients[$0] != nil }))
+          inputs: node.inputs.map { lowered.shapes[$0] }, output: lowered.shapes[node.output], images: images, training: training,
+          precision: precision, layer: index, wantsInputGradient: node.inputs.map { training && plan.gradients[$0] != nil }))
     }
     let scratchCount = compiled.map(\.scratch).max() ?? 0, sharedCount = compiled.map(\.shared).max() ?? 0
     scratch = other.flatMap { $0.scratch[0].count >= scratchCount ? $0.scratch : nil }

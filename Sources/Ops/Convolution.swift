@@ -76,7 +76,7 @@ public struct Convolution: Operation, Hashable {
     max(((side + stride - 1) / stride - 1) * stride + kernel - side, 0) / 2
   }
 
-  func geometry(_ inputs: [FeatureShape], images: Int) -> ck_conv {
+  func geometry(_ inputs: [FeatureShape], images: Int, precision: Precision = .f32) -> ck_conv {
     let first = inputs[0]
     let output: FeatureShape
     do { output = try inferShape(inputs) } catch { preconditionFailure("compiled without a shape pass: \(error)") }
@@ -93,7 +93,8 @@ public struct Convolution: Operation, Hashable {
       out_height: Int32(output.height), out_width: Int32(output.width),
       kernel: Int32(kernel), stride: Int32(stride),
       pad_top: Int32(Self.padding(side: sides.0, kernel: kernel, stride: stride)),
-      pad_left: Int32(Self.padding(side: sides.1, kernel: kernel, stride: stride)))
+      pad_left: Int32(Self.padding(side: sides.1, kernel: kernel, stride: stride)),
+      precision: precision == .bf16 ? CK_BFLOAT16 : CK_FLOAT32)
   }
 
   public func compile(_ site: Site) -> any CompiledOperation { CompiledConvolution(self, site) }
@@ -180,7 +181,7 @@ private final class CompiledConvolution: CompiledOperation {
     self.operation = operation
     training = site.training
     wantsInputGradient = site.wantsInputGradient
-    geometry = operation.geometry(site.inputs, images: site.images)
+    geometry = operation.geometry(site.inputs, images: site.images, precision: site.precision)
     packedForward = AlignedBuffer(count: ck_conv_forward_packed(&geometry))
     packedBackward = site.training && site.wantsInputGradient.contains(true)
       ? AlignedBuffer(count: ck_conv_backward_data_packed(&geometry)) : nil

@@ -71,19 +71,26 @@ public struct ParameterDeclaration: Sendable, Hashable {
   public var count: Int { shape.reduce(1, *) }
 }
 
-/// Where an operation is compiled for: shapes, number of images, mode.
+/// What convolutions multiply: float32, or bfloat16 where that is faster. Tensors, weights, sums, statistics and the loss are
+/// float32 either way.
+public enum Precision: String, Sendable, Hashable, Codable, CaseIterable { case f32, bf16 }
+
+/// Where an operation is compiled for: shapes, number of images, mode, precision.
 public struct Site: Sendable {
   public var inputs: [FeatureShape]
   public var output: FeatureShape
   public var images: Int
   public var training: Bool
+  public var precision: Precision
   /// Position in the network; keeps the drop-out masks of two layers apart.
   public var layer: Int
   /// Per input: whether its gradient is wanted.
   public var wantsInputGradient: [Bool]
-  public init(inputs: [FeatureShape], output: FeatureShape, images: Int, training: Bool, layer: Int, wantsInputGradient: [Bool]) {
+  public init(
+    inputs: [FeatureShape], output: FeatureShape, images: Int, training: Bool, precision: Precision = .f32, layer: Int, wantsInputGradient: [Bool]
+  ) {
     (self.inputs, self.output, self.images) = (inputs, output, images)
-    (self.training, self.layer, self.wantsInputGradient) = (training, layer, wantsInputGradient)
+    (self.training, self.precision, self.layer, self.wantsInputGradient) = (training, precision, layer, wantsInputGradient)
   }
 }
 

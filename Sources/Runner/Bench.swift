@@ -4,6 +4,7 @@ import Foundation
 
 extension Runner {
   public typealias BenchMode = EngineBenchmark.Mode
+  public typealias BenchPrecision = NetworkConfiguration.Precision
 
   fileprivate struct BenchSummary: Encodable {
     struct Layer: Encodable {
@@ -39,13 +40,13 @@ extension Runner {
     public var mode: BenchMode
     public var batch: Int
     public var threads: Int?
-    public var precision: String
+    public var precision: BenchPrecision
     /// Time calls for at least this long.
     public var seconds: Double
     /// Also time every layer.
     public var layers: Bool
     public var json: Bool
-    public init(mode: BenchMode, batch: Int, threads: Int?, precision: String, seconds: Double, layers: Bool, json: Bool) {
+    public init(mode: BenchMode, batch: Int, threads: Int?, precision: BenchPrecision, seconds: Double, layers: Bool, json: Bool) {
       (self.mode, self.batch, self.threads, self.precision) = (mode, batch, threads, precision)
       (self.seconds, self.layers, self.json) = (seconds, layers, json)
     }
@@ -58,18 +59,16 @@ extension Runner {
 
   /// Milliseconds a patch of inference or training on made-up patches.
   public static func bench(_ choice: NetworkChoice, _ options: BenchOptions, _ surroundings: Surroundings) throws -> ExitCode {
-    guard options.precision == "f32" else {
-      throw UserError(
-        "--precision \(options.precision) is not to be had on this processor (\(Processor.instructionSet))", exitCode: .badCommandOrSpec,
-        hints: ["accepted: f32"])
-    }
+    var network = choice.configuration
+    network.precision = options.precision
     let result = try EngineBenchmark(
-      network: choice.configuration, mode: options.mode, batch: options.batch, threads: options.threads ?? Processor.cores, side: choice.side,
+      network: network, mode: options.mode, batch: options.batch, threads: options.threads ?? Processor.cores, side: choice.side,
       seconds: options.seconds
     ).run(byLayer: options.layers)
     let summary = BenchSummary(
       architecture: choice.architecture, base_filters: choice.baseFilters, depth: choice.depth, upsampling: choice.upsampling,
-      mode: options.mode.rawValue, batch: options.batch, threads: result.threads, precision: options.precision, isa: Processor.instructionSet,
+      mode: options.mode.rawValue, batch: options.batch, threads: result.threads, precision: options.precision.rawValue,
+      isa: Processor.instructionSet(for: options.precision),
       side: choice.side, ms_per_patch_median: result.median, ms_per_patch_min: result.minimum, gflops: result.gigaflops,
       multiply_adds: result.multiplyAdds, peak_rss_mb: result.peakResidentMegabytes, planned_mb: result.plannedMegabytes,
       startup_ms: result.firstCallMilliseconds, first_call_at: result.firstCallEnded, steps: result.millisecondsPerPatch.count,
@@ -80,7 +79,7 @@ extension Runner {
     }
     func fixed(_ value: Double) -> String { ProgressText.fixed(value, 1) }
     surroundings.console.print(
-      "\(choice.architecture), B = \(choice.baseFilters), \(options.mode.rawValue), batch \(options.batch), \(result.threads) threads, \(summary.isa): "
+      "\(choice.architecture), B = \(choice.baseFilters), \(options.mode.rawValue), batch \(options.batch), \(result.threads) threads, \(summary.precision), \(summary.isa): "
         + "\(fixed(result.median)) ms a patch (min \(fixed(result.minimum))), \(fixed(result.gigaflops)) GFLOP/s, "
         + "\(fixed(result.peakResidentMegabytes)) MB resident, \(fixed(result.plannedMegabytes)) MB planned")
     for layer in result.layers {

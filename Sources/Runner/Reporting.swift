@@ -127,7 +127,7 @@ struct Reporting {
     var rows = [
       ProvenanceRow(key: "program_version", value: Runner.version, clock: false),
       ProvenanceRow(key: "data_digest", value: digests.isEmpty ? "synthetic" : distinct(digests), clock: false),
-      ProvenanceRow(key: "instruction_set", value: Processor.arithmetic, clock: true),
+      ProvenanceRow(key: "instruction_set", value: distinct(settings.map { Processor.arithmetic(for: .init($0.train.precision)) }), clock: true),
       ProvenanceRow(key: "precision", value: distinct(settings.map(\.train.precision.rawValue)), clock: false),
       ProvenanceRow(key: "processor", value: Processor.name, clock: true),
       ProvenanceRow(key: "threads", value: "\(session.threads)", clock: true),

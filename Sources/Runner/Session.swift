@@ -52,7 +52,7 @@ struct Session: Sendable {
       }
     }
     let found = data
-    let conditions = ExperimentGraph.Conditions(instructionSet: Processor.arithmetic) { settings in
+    let conditions = ExperimentGraph.Conditions(instructionSet: { Processor.arithmetic(for: .init($0)) }) { settings in
       if settings.source == .synthetic { return nil }
       // Without the data, it is taken to be what the records were made of: a clone reports without it.
       return found[settings]?.index.digest ?? earlier.digest(of: settings)
@@ -88,7 +88,7 @@ struct Session: Sendable {
     return selected
   }
 
-  /// What only the engine knows of a spec: whether each network fits its patches, and which precisions there are.
+  /// What only the engine knows of a spec: whether each network fits its patches.
   private func checkNetworks() throws {
     var faults: [Diagnostic] = []
     for trial in selected {
@@ -97,10 +97,6 @@ struct Session: Sendable {
         _ = try NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
       } catch {
         faults.append(Diagnostic(.error, "\(graph.label(ofTrial: trial)): \(error)"))
-      }
-      if settings.train.precision != .f32 {
-        let message = "train.precision \(settings.train.precision.rawValue) is not to be had on this processor (\(Processor.instructionSet))"
-        faults.append(Diagnostic(.error, "\(graph.label(ofTrial: trial)): \(message)", hints: ["accepted: f32"]))
       }
     }
     if !faults.isEmpty { throw UserError(faults, exitCode: .badCommandOrSpec) }
@@ -129,12 +125,17 @@ extension DataSettings {
   }
 }
 
+extension NetworkConfiguration.Precision {
+  /// As the spec names it.
+  init(_ setting: TrainSettings.Precision) { self = setting == .bf16 ? .bf16 : .f32 }
+}
+
 extension TrialSettings {
   var networkConfiguration: NetworkConfiguration {
     NetworkConfiguration(
       architecture: model.architecture.rawValue, baseFilters: model.baseFilters, depth: model.depth,
       upsampling: model.upsampling == .transposed ? .transposed : .nearest, batchNormalization: model.normalization == .batch,
-      dropout: Float(model.dropout))
+      dropout: Float(model.dropout), precision: .init(train.precision))
   }
 
   var trainingConfiguration: TrainingConfiguration {

@@ -33,7 +33,7 @@ struct Bench: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Patches at once.", valueName: "n")) var batch = 1
   @OptionGroup var threads: Threads
   @OptionGroup var instructionSet: InstructionSet
-  @Option(help: "f32 or bf16.") var precision = "f32"
+  @Option(help: "f32 or bf16.") var precision = Runner.BenchPrecision.f32
   @Option(help: "Time calls for at least this long.") var seconds = 4.0
   @Flag(help: "Also time every layer, with one slice of the batch.") var layers = false
   @Flag(help: "One JSON object.") var json = false
@@ -41,7 +41,6 @@ struct Bench: AsyncParsableCommand {
   func validate() throws {
     if network.architecture == nil { throw ValidationError("name a network with --architecture") }
     if !(1...4096).contains(batch) { throw ValidationError("--batch \(batch): accepted: 1 to 4096") }
-    if !["f32", "bf16"].contains(precision) { throw ValidationError("--precision \(precision): accepted: f32, bf16") }
     if !(0...3600).contains(seconds) { throw ValidationError("--seconds \(seconds): accepted: 0 to 3600") }
   }
 
@@ -53,6 +52,7 @@ struct Bench: AsyncParsableCommand {
 }
 
 extension Runner.BenchMode: ExpressibleByArgument {}
+extension Runner.BenchPrecision: ExpressibleByArgument {}
 
 struct NetworkArguments: ParsableArguments {
   @Option(help: "unet, unet++ or unet+.") var architecture: String?

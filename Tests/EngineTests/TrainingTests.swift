@@ -95,6 +95,22 @@ private struct WatchedSamples: PatchSource {
     }
   }
 
+  /// Products of 8 bits instead of 24 change the losses' third digit here, not where they go; and no bit depends on threads.
+  @Test(arguments: networks) func bfloat16TrainsAlike(_ network: NetworkConfiguration) throws {
+    var rounded = network
+    rounded.precision = .bf16
+    let exact = try Self.run(try Self.trainer(network, epochs: 8)), outcome = try Self.run(try Self.trainer(rounded, threads: 1, epochs: 8))
+    #expect(outcome.epochs != exact.epochs)
+    #expect(outcome.epochs.last!.trainLoss < outcome.epochs.first!.trainLoss)
+    for (a, b) in zip(outcome.epochs, exact.epochs) {
+      #expect(abs(a.trainLoss - b.trainLoss) < 0.03 * b.trainLoss, "epoch \(a.epoch): \(a.trainLoss) and \(b.trainLoss)")
+    }
+    for threads in [2, 3, 5] {
+      let other = try Self.run(try Self.trainer(rounded, threads: threads, epochs: 8))
+      #expect(other.weights.values == outcome.weights.values && other.epochs == outcome.epochs, "\(threads) threads")
+    }
+  }
+
   /// Stopped after any batch and resumed from the file by a new trainer, the run ends with the same bits.
   @Test(arguments: networks, [1, 3, 4, 6, 13]) func resumingChangesNothing(_ network: NetworkConfiguration, batches: Int) throws {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("runner-resume-\(UUID().uuidString)")

@@ -50,6 +50,10 @@ struct Convolution: CustomTestStringConvertible, Sendable {
   var conv: ck_conv
   var slabs: [Int]
   var relu = true
+  var precision: ck_precision {
+    get { conv.precision }
+    set { conv.precision = newValue }
+  }
   static let gap = 3
 
   init(
@@ -67,7 +71,7 @@ struct Convolution: CustomTestStringConvertible, Sendable {
     conv = ck_conv(
       kind: kind, images: Int32(images), in_channels: Int32(slabs.reduce(0, +)), out_channels: Int32(channels), in_height: Int32(sides.0),
       in_width: Int32(sides.1), out_height: Int32(out(sides.0)), out_width: Int32(out(sides.1)), kernel: Int32(kernel),
-      stride: Int32(stride), pad_top: Int32(padding), pad_left: Int32(padding))
+      stride: Int32(stride), pad_top: Int32(padding), pad_left: Int32(padding), precision: CK_FLOAT32)
     self.slabs = slabs
   }
 

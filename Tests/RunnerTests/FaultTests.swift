@@ -32,13 +32,6 @@ extension Runs { @Suite struct FaultTests {
     #expect(!FileManager.default.fileExists(atPath: bench.results))
   }
 
-  @Test func precisionsTheMachineLacksAreFoundBeforeAnythingRuns() async throws {
-    let bench = try Bench(), transcript = Transcript()
-    #expect(await bench.run(try bench.spec(), transcript: transcript) { $0.overrides = ["train.precision=bf16"] } == .badCommandOrSpec)
-    #expect(transcript.errors.contains("U-Net+: train.precision bf16"))
-    #expect(!FileManager.default.fileExists(atPath: bench.results))
-  }
-
   @Test func missingDataSaysHowToGetIt() async throws {
     let bench = try Bench(), spec = try bench.spec(), transcript = Transcript()
     let change: (inout RunOptions) -> Void = { $0.overrides = ["data.source=dsb2018"] }

@@ -41,6 +41,26 @@ extension Runs { @Suite struct RunTests {
     try expectSame(bench.steadyFiles(), before)
   }
 
+  /// A trial in bf16 is another than the same in f32, and says what it is wherever the clock's results stand.
+  @Test func aTrialInBFloat16IsNamedSo() async throws {
+    let bench = try Bench()
+    let trials = "[{name: whole, model.architecture: unet+}, {name: half, model.architecture: unet+, train.precision: bf16}]"
+    #expect(await bench.run(try bench.spec(trials: trials)) == .done)
+    #expect(bench.trials().count == 2)
+    let timings = try String(contentsOfFile: "\(bench.results)/timings.csv", encoding: .utf8).split(separator: "\n")
+    #expect(timings.dropFirst().map { $0.split(separator: ",")[3] } == ["f32", "bf16"])
+    let losses = try String(contentsOfFile: "\(bench.results)/losses.csv", encoding: .utf8).split(separator: "\n")
+    let whole = losses.filter { $0.hasPrefix("whole,") }.map { $0.dropFirst("whole".count) }
+    #expect(whole != losses.filter { $0.hasPrefix("half,") }.map { $0.dropFirst("half".count) })
+    let provenance = try String(contentsOfFile: "\(bench.results)/provenance.json", encoding: .utf8)
+    #expect(provenance.contains("bf16, f32"))
+
+    let transcript = Transcript(), choice = Runner.NetworkChoice(architecture: "unet+", baseFilters: 2, depth: 3, upsampling: "transposed", side: 32)
+    let options = Runner.BenchOptions(mode: .train, batch: 2, threads: 1, precision: .bf16, seconds: 0, layers: false, json: true)
+    #expect(try Runner.bench(choice, options, transcript.surroundings(cache: bench.folder.path)) == .done)
+    #expect(transcript.output.contains(#""precision" : "bf16""#) || transcript.output.contains(#""precision":"bf16""#))
+  }
+
   @Test func placesAndThreadsAppearNowhere() async throws {
     let bench = try Bench(), spec = try bench.spec()
     #expect(await bench.run(spec) == .done)

@@ -25,7 +25,7 @@ func threeNetworks(_ change: @escaping Change = unchanged) -> Experiment {
 }
 
 func graph(_ experiment: Experiment, instructionSet: String = "avx2", digest: String? = "d1") -> ExperimentGraph {
-  ExperimentGraph(experiment, under: .init(instructionSet: instructionSet, dataDigest: { _ in digest }))
+  ExperimentGraph(experiment, under: .init(instructionSet: { _ in instructionSet }, dataDigest: { _ in digest }))
 }
 
 extension ExperimentGraph {

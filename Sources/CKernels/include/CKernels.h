@@ -16,13 +16,26 @@ extern "C" {
 // ---- Processor ------------------------------------------------------------------------------------------------
 
 /// Instruction sets in rising order. `CK_ISA_REFERENCE` runs plain scalar loops, the yardstick of every other path;
-/// `CK_ISA_BASELINE` is whatever the compiler's base target has (SSE2 on x86-64, NEON on 64-bit ARM).
-typedef enum { CK_ISA_REFERENCE = 0, CK_ISA_BASELINE = 1, CK_ISA_AVX2 = 2, CK_ISA_AVX512 = 3 } ck_isa;
+/// `CK_ISA_BASELINE` is whatever the compiler's base target has (SSE2 on x86-64, NEON on 64-bit ARM). The two above AVX-512 add
+/// instructions for bfloat16 products and nothing else: in float32 they run AVX-512's kernels, to the same bits.
+typedef enum {
+  CK_ISA_REFERENCE = 0,
+  CK_ISA_BASELINE = 1,
+  CK_ISA_AVX2 = 2,
+  CK_ISA_AVX512 = 3,
+  CK_ISA_AVX512BF16 = 4,
+  CK_ISA_AMX = 5,
+} ck_isa;
 
 ck_isa ck_isa_best(void);               ///< the widest this processor (and its operating system) can run
 ck_isa ck_isa_current(void);            ///< the one in use; starts as `ck_isa_best()`
 int ck_isa_select(ck_isa isa);          ///< 0, or −1 where this processor cannot run it. Not while tasks run.
-const char *ck_isa_name(ck_isa isa);    ///< "reference", "baseline", "avx2", "avx512"
+const char *ck_isa_name(ck_isa isa);    ///< "reference", "baseline", "avx2", "avx512", "avx512bf16", "amx"
+
+/// For tests: from now on AMX's tile instructions are plain C (`on`), so that `CK_ISA_AMX` can be selected where
+/// `CK_ISA_AVX512BF16` can; or the processor's own again.
+void ck_isa_emulate_amx(int on);
+int ck_isa_emulates_amx(void);
 
 // ---- Convolutions ---------------------------------------------------------------------------------------------
 
@@ -48,6 +61,10 @@ typedef enum {
   CK_CONV_NEAREST2 = 2,
 } ck_conv_kind;
 
+/// What is multiplied. CK_BFLOAT16 allows inputs, weights and output gradients to be rounded to bfloat16 (nearest, ties to
+/// even) on the way into products; products are exact, their sums and every tensor are float32.
+typedef enum { CK_FLOAT32 = 0, CK_BFLOAT16 = 1 } ck_precision;
+
 /// kernel 1, 2 or 3; stride 1 or 2 (CK_CONV_TRANSPOSED: 2; CK_CONV_NEAREST2: 1). Padding at the bottom and right is
 /// what the output's sides imply.
 typedef struct {
@@ -55,7 +72,13 @@ typedef struct {
   int32_t images, in_channels, out_channels;
   int32_t in_height, in_width, out_height, out_width;
   int32_t kernel, stride, pad_top, pad_left;
+  ck_precision precision;
 } ck_conv;
+
+typedef enum { CK_FORWARD, CK_BACKWARD_DATA, CK_BACKWARD_WEIGHTS } ck_conv_pass;
+
+/// What this pass multiplies on the instruction set in use: with CK_BFLOAT16, float32 all the same where that is faster.
+ck_precision ck_conv_products(const ck_conv *c, ck_conv_pass pass);
 
 // Forward: out = [relu](conv(concat(in)) + bias). `packed` holds the weights in the path's own order.
 size_t ck_conv_forward_packed(const ck_conv *c);                                       ///< floats
