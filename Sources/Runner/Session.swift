@@ -88,6 +88,9 @@ struct Session: Sendable {
     return selected
   }
 
+  /// bf16 where any trial asks for it, f32 elsewhere: who computes a part of this session needs the instruction set of both.
+  var precision: NetworkConfiguration.Precision { experiment.trials.contains { $0.settings.train.precision == .bf16 } ? .bf16 : .f32 }
+
   /// What only the engine knows of a spec: whether each network fits its patches.
   private func checkNetworks() throws {
     var faults: [Diagnostic] = []

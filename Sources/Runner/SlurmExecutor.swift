@@ -84,7 +84,7 @@ struct SlurmExecutor {
     // Tasks read what was resolved now, so that editing the spec meanwhile changes nothing.
     try DurableFile.write(session.experiment.resolvedYAML(), to: spec)
     var command = [try program(), "run", spec, "--out", absolute(folder.path), "--threads", "\(session.experiment.slurm.cpus)", "--jobs", "1"]
-    command += ["--isa", Processor.instructionSet, "--retries", "\(options.retries)"]
+    command += ["--isa", Processor.instructionSet(for: session.precision), "--retries", "\(options.retries)"]
     if let data = options.data { command += ["--data", absolute(data)] }
     var submitted: [JobKind: String] = [:]
     var jobs: [String] = []

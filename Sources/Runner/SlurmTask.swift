@@ -15,7 +15,7 @@ extension Runner {
     guard let job = session.graph.jobs.first(where: { $0.id == id }) else {
       throw UserError(
         "\(experiment.name) has no job \(id) here", exitCode: .badCommandOrSpec,
-        hints: ["the spec or the data were changed since, or this node computes otherwise (\(Processor.arithmetic)) than the one it was planned on"])
+        hints: ["the spec or the data were changed since, or this node computes otherwise (\(Processor.arithmetic(for: session.precision))) than the one it was planned on"])
     }
     do {
       let failure = try perform(job, session, options, surroundings.console)
