@@ -21,6 +21,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-protobuf", exact: "1.39.0"),
     .package(url: "https://github.com/swiftlang/swift-subprocess", exact: "1.0.2"),
     .package(url: "https://github.com/swiftcsv/SwiftCSV", exact: "0.10.0"),
   ],
@@ -47,8 +48,9 @@ let package = Package(
     .target(name: "Engine", dependencies: ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: fastSwift),
     .target(name: "Metrics", dependencies: ["Imaging"], swiftSettings: fastSwift),
     .target(name: "Report", dependencies: ["Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
+    .target(name: "TensorBoard", dependencies: ["Diagnostics", .product(name: "SwiftProtobuf", package: "swift-protobuf")], exclude: ["event.proto"]),
     .target(name: "Runner", dependencies: [
-      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "Imaging", "Engine", "Architectures", "Metrics", "Report",
+      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "Imaging", "Engine", "Architectures", "Metrics", "Report", "TensorBoard",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .executableTarget(name: "runner", dependencies: ["Runner", .product(name: "ArgumentParser", package: "swift-argument-parser")]),
@@ -66,6 +68,10 @@ let package = Package(
     tests("ScheduleTests", ["Schedule", "ExperimentGraph", "ExperimentSpec"]),
     tests("MetricsTests", ["Metrics", "Imaging"], fixtures: true),
     tests("ReportTests", ["Report", "ExperimentSpec", "Imaging", "Diagnostics"], fixtures: true),
+    tests("TensorBoardTests", ["TensorBoard"], fixtures: true),
+    tests("HardInputTests", [
+      "CZlib", "Diagnostics", "ExperimentSpec", "TensorCore", "Imaging", "Datasets", "ExperimentGraph", "NetworkGraph", "Architectures", "Engine", "Report", "Runner",
+    ], fixtures: true),
     tests("RunnerTests", ["Runner", "Engine", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
   ]
 )

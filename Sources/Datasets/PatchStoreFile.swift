@@ -1,6 +1,7 @@
 import CZlib
 import Diagnostics
 import Foundation
+import Imaging
 
 #if canImport(Glibc)
   import Glibc
@@ -70,10 +71,13 @@ extension PatchStore {
     guard word(8) == Self.version else { throw damaged("version \(word(8)), expected \(Self.version)") }
     let (size, count, indexBytes) = (Int(word(16)), Int(word(20)), Int(word(24)))
     let images = Self.imagesOffset(indexBytes: indexBytes)
-    guard size <= 1 << 16, images + 3 * count * size * size == all.count else { throw damaged("\(all.count) bytes are not \(count) patches of \(size) × \(size)") }
+    // Without a product of three numbers that a damaged file may make overflow.
+    let bytes = all.count - images, area = 3 * size * size
+    guard size > 0, size <= 1 << 16, bytes >= 0, bytes % area == 0, bytes / area == count else { throw damaged("\(all.count) bytes are not \(count) patches of \(size) × \(size)") }
     guard Self.checksum(UnsafeRawBufferPointer(rebasing: all[16...]), 0) == UInt(word(12)) else { throw damaged("wrong checksum") }
     guard let index = try? JSONDecoder().decode(Index.self, from: Data(all[Self.headerBytes..<(Self.headerBytes + indexBytes)])),
-      index.patches.count == count, index.patches.allSatisfy({ index.sources.indices.contains($0.source) })
+      index.patches.count == count, index.patches.allSatisfy({ index.sources.indices.contains($0.source) && $0.origin.y >= 0 && $0.origin.x >= 0 }),
+      index.sources.allSatisfy({ (1...PNG.maximumSide).contains($0.height) && (1...PNG.maximumSide).contains($0.width) })
     else { throw damaged("its index cannot be read") }
     self.init(
       size: size, sources: index.sources, patches: index.patches, storage: storage, slots: Array(0..<count), imagesOffset: images,

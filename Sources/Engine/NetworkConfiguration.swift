@@ -60,11 +60,16 @@ public struct NetworkFacts: Sendable, Hashable {
   public var trainableParameters: Int
   /// For one patch.
   public var multiplyAdds: Int
+  /// Numbers that the operations read and write, for one patch, were nothing fused.
+  public var valuesMoved: Int
+  /// Whether training works on whole batches instead of slices.
+  public var needsWholeBatch: Bool
   /// - Parameter side: of the (square) patch.
   public static func of(_ configuration: NetworkConfiguration, side: Int) throws(ShapeError) -> NetworkFacts {
     let network = try configuration.network(height: side, width: side)
     return NetworkFacts(
-      parameters: network.parameterCount, trainableParameters: network.trainableParameterCount, multiplyAdds: network.multiplyAdds)
+      parameters: network.parameterCount, trainableParameters: network.trainableParameterCount, multiplyAdds: network.multiplyAdds,
+      valuesMoved: network.valuesMoved, needsWholeBatch: network.needsWholeBatch)
   }
 }
 

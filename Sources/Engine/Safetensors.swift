@@ -74,6 +74,17 @@ public struct Safetensors: Sendable {
     return hash.finalize().map { String(format: "%02x", $0) }.joined()
   }
 
+  /// Of 32-bit numbers; nil where the shape is none, or larger than any memory.
+  private static func bytes(of shape: [Int]) -> Int? {
+    var bytes = 4
+    for side in shape {
+      let (product, overflows) = bytes.multipliedReportingOverflow(by: side)
+      guard side >= 0, !overflows else { return nil }
+      bytes = product
+    }
+    return bytes
+  }
+
   /// Files of others carry no checksum and are read without one.
   /// - Throws: `UserError`: exit 5 where the file cannot be read, exit 6 where it is damaged.
   public static func read(_ path: String) throws -> Safetensors {
@@ -96,8 +107,7 @@ public struct Safetensors: Sendable {
       case .tensor(let location):
         let bounds = location.data_offsets
         guard location.dtype == "F32" else { throw damaged("\(name) is \(location.dtype), not F32") }
-        guard bounds.count == 2, bounds[0] >= 0, bounds[0] <= bounds[1], bounds[1] <= data.count, location.shape.allSatisfy({ $0 >= 0 && $0 < 1 << 31 }),
-          location.shape.reduce(1, { $0.multipliedReportingOverflow(by: $1).partialValue }) * 4 == bounds[1] - bounds[0]
+        guard bounds.count == 2, bounds[0] >= 0, bounds[0] <= bounds[1], bounds[1] <= data.count, Self.bytes(of: location.shape) == bounds[1] - bounds[0]
         else { throw damaged("\(name) lies outside of the file") }
         let values = [Float](unsafeUninitializedCapacity: (bounds[1] - bounds[0]) / 4) { buffer, count in
           data.copyBytes(to: UnsafeMutableRawBufferPointer(buffer), from: bounds[0]..<bounds[1])

@@ -67,6 +67,8 @@ public final class Trainer {
   private let adam: Adam
   private let slices: BatchSlices
   private var state = TrainingState()
+  /// Those that are done, an earlier run's among them.
+  public var epochs: [EpochResult] { state.epochs }
 
   /// - Throws: `ShapeError` where the network does not fit the patches.
   public init(

@@ -36,6 +36,8 @@ public struct Network: Sendable {
   /// For one image.
   public var multiplyAdds: Int { nodes.reduce(0) { $0 + multiplyAdds(of: $1) } }
   public func multiplyAdds(of node: Node) -> Int { node.operation.multiplyAdds(node.inputs.map { shapes[$0] }) }
+  /// Numbers that the operations read and write, for one image.
+  public var valuesMoved: Int { nodes.reduce(0) { sum, node in (node.inputs + [node.output]).reduce(sum) { $0 + shapes[$1].count } } }
   /// True where the batch cannot be worked in slices (batch norm in training).
   public var needsWholeBatch: Bool { nodes.contains { $0.operation.needsWholeBatch } }
 

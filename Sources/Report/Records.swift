@@ -36,6 +36,24 @@ public struct TrialRecord: Sendable, Hashable, Codable {
   }
 }
 
+extension TrialRecord {
+  /// Whether the numbers can be a trial's. A file may be damaged and still be JSON; what is drawn and summed relies on this.
+  public var isSound: Bool {
+    let counts = [baseFilters, depth, parameters, trainableParameters, multiplyAdds, trainingPatches, validationPatches]
+      + images.flatMap { [$0.nuclei, $0.objects, $0.annotatedNuclei] }
+    let numbers = [l2, validationLoss] + losses.flatMap { [$0.trainLoss, $0.validationLoss, $0.penalty, $0.learningRate] }
+    let scores = images.flatMap {
+      [
+        $0.averageIoU, $0.iouAt050, $0.averagePrecision, $0.contestScore, $0.annotatedAverageIoU, $0.annotatedIoUAt050, $0.annotatedAveragePrecision,
+        $0.contestScoreByRegions,
+      ]
+    }
+    // Losses are sums of 32-bit numbers, at most some 1e38 each.
+    return losses.enumerated().allSatisfy { $0.element.epoch == $0.offset + 1 } && (0...losses.count).contains(bestEpoch) && seed >= 0
+      && counts.allSatisfy { (0...(1 << 53)).contains($0) } && numbers.allSatisfy { abs($0) < 1e60 } && scores.allSatisfy { (0...1).contains($0) }
+  }
+}
+
 /// One row of `losses.csv`.
 public struct EpochLoss: Sendable, Hashable, Codable {
   /// "train" or "fine-tune".

@@ -8,23 +8,26 @@ public struct Console: Sendable {
   public var usesColor: Bool
   /// Cells of a line.
   public var columns: Int
+  /// How a run's events and diagnostics are written; what a command was asked for is written as ever.
+  public var format: LogFormat
   private let output: @Sendable (String) -> Void
   private let errors: @Sendable (String) -> Void
 
   public init(
-    isLive: Bool = false, usesColor: Bool = false, columns: Int = 80, output: @escaping @Sendable (String) -> Void,
+    isLive: Bool = false, usesColor: Bool = false, columns: Int = 80, format: LogFormat = .text, output: @escaping @Sendable (String) -> Void,
     errors: @escaping @Sendable (String) -> Void
   ) {
-    (self.isLive, self.usesColor, self.columns, self.output, self.errors) = (isLive, usesColor, columns, output, errors)
+    (self.isLive, self.usesColor, self.columns, self.format) = (isLive && format == .text, usesColor, columns, format)
+    (self.output, self.errors) = (output, errors)
   }
 
   /// The process's own streams.
-  public static func standard(environment: [String: String] = ProcessInfo.processInfo.environment) -> Console {
+  public static func standard(format: LogFormat = .text, environment: [String: String] = ProcessInfo.processInfo.environment) -> Console {
     let isDumb = environment["TERM"] == "dumb"
     let isLive = isatty(STDOUT_FILENO) == 1 && !isDumb
     let noColor = !(environment["NO_COLOR"] ?? "").isEmpty
     return Console(
-      isLive: isLive, usesColor: isatty(STDERR_FILENO) == 1 && !noColor && !isDumb, columns: terminalColumns(),
+      isLive: isLive, usesColor: isatty(STDERR_FILENO) == 1 && !noColor && !isDumb, columns: terminalColumns(), format: format,
       output: { write($0, to: STDOUT_FILENO) }, errors: { write($0, to: STDERR_FILENO) })
   }
 

@@ -25,8 +25,8 @@ final class LocalExecutor: Sendable {
 
   init(_ session: Session, _ options: RunOptions, _ console: Console) {
     (self.session, isFresh) = (session, options.fresh)
-    let trials = session.openTrials
-    display = ProgressDisplay(console, trials: trials.count, work: trials.reduce(0) { $0 + session.trainingWork(ofTrial: $1) })
+    let estimate = TimeEstimate(Costs(session, EarlierTrials(session.folder)).tasks(), slots: session.allotment.jobs)
+    display = ProgressDisplay(session, trials: session.openTrials.count, estimate, console)
     jobs = TrialJobs(session, retries: options.retries, display)
     stage = Stage(session.roster())
   }

@@ -24,16 +24,19 @@ enum MaskRuns {
 
   /// nil where the text is not runs that fill `height × width` exactly.
   static func decode(_ text: some StringProtocol, height: Int, width: Int) -> Mask? {
-    guard height > 0, width > 0, height <= 1 << 20, width <= 1 << 20 else { return nil }
+    guard height > 0, width > 0, height <= PNG.maximumSide, width <= PNG.maximumSide else { return nil }
+    var lengths: [Int] = [], left = height * width
+    for part in text.split(separator: " ") {
+      guard let length = Int(part), length >= 0, length <= left else { return nil }
+      lengths.append(length)
+      left -= length
+    }
+    // Before anything is made: a size that the runs do not fill takes no memory.
+    guard left == 0 else { return nil }
     var pixels: [UInt8] = []
     pixels.reserveCapacity(height * width)
-    var value: UInt8 = 0
-    for part in text.split(separator: " ") {
-      guard let length = Int(part), length >= 0, length <= height * width - pixels.count else { return nil }
-      pixels.append(contentsOf: repeatElement(value, count: length))
-      value = 1 - value
-    }
-    return pixels.count == height * width ? Mask(width: width, height: height, pixels: pixels) : nil
+    for (index, length) in lengths.enumerated() { pixels.append(contentsOf: repeatElement(UInt8(index % 2), count: length)) }
+    return Mask(width: width, height: height, pixels: pixels)
   }
 
   /// `masks.csv` of a trial: image, height, width, runs.
@@ -43,14 +46,20 @@ enum MaskRuns {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// The masks of a table that `table` wrote, by image; lines that are not such are left out.
+  /// Most pixels of all masks of a table together: a short line can claim a large mask.
+  private static let maximumPixels = 1 << 30
+
+  /// The masks of a table that `table` wrote, by image; lines that are not such are left out, and what goes beyond `maximumPixels`.
   static func masks(inTable text: String) -> [String: Mask] {
     var masks: [String: Mask] = [:]
+    var pixels = 0
     for line in text.split(separator: "\n").dropFirst() {
       // From the end: the name alone may hold commas.
       let fields = line.split(separator: ",", omittingEmptySubsequences: false)
       guard fields.count >= 4, let height = Int(fields[fields.count - 3]), let width = Int(fields[fields.count - 2]) else { continue }
       guard let mask = decode(fields[fields.count - 1], height: height, width: width) else { continue }
+      pixels += height * width
+      guard pixels <= maximumPixels else { break }
       masks[unquoted(fields[..<(fields.count - 3)].joined(separator: ","))] = mask
     }
     return masks

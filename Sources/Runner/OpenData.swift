@@ -26,7 +26,7 @@ struct OpenData: Sendable {
       index = known
       return
     }
-    if remember { surroundings.console.print("reading and checking the data in \(root)") }
+    if remember { surroundings.console.say(.message("reading and checking the data in \(root)")) }
     index = try dataset.index(threads: threads)
     if remember {
       // A cache that cannot be written costs the next run some seconds, and is no reason to fail this one.

@@ -19,32 +19,35 @@ final class PatchCache: Sendable {
 
   init(_ session: Session, _ display: ProgressDisplay) { (self.session, self.display) = (session, display) }
 
-  /// - Parameter progress: images done, of how many; from several threads.
-  func training(ofTrial trial: Int, progress: @escaping @Sendable (Int, Int) -> Void) throws -> PatchStore {
+  func training(ofTrial trial: Int) throws -> PatchStore {
     let key = session.graph.job(.patches, of: trial)!.fingerprint
-    let data = session.data(ofTrial: trial), settings = session.experiment.trials[trial].settings
+    let data = session.data(ofTrial: trial), settings = session.experiment.trials[trial].settings, display = display
     return try training.withLock { kept in
       try store(key, "training", in: &kept) {
-        display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(data.index.training.count) training images")
-        return try PatchStore.prepare(data.index.training, of: data.dataset, .training(settings), threads: session.cores, progress: progress)
+        display.begin(trial, .patches, of: data.index.training.count, "preparing the patches of \(data.index.training.count) training images")
+        return try PatchStore.prepare(data.index.training, of: data.dataset, .training(settings), threads: session.cores) { done, _ in
+          display.update(trial, .patches, done: done)
+        }
       }
     }
   }
 
   /// The grid of the images that the trial is scored on. Nothing is augmented or cropped in it, so the test images' is the same for every
   /// seed, and kept apart from the training patches.
-  func scored(ofTrial trial: Int, progress: @escaping @Sendable (Int, Int) -> Void) throws -> PatchStore {
+  func scored(ofTrial trial: Int) throws -> PatchStore {
     let settings = session.experiment.trials[trial].settings, part = settings.evaluate.on.rawValue
     let preprocess = session.graph.job(.preprocess, of: trial)!, patches = session.graph.job(.patches, of: trial)!
     let covered = preprocess.settings.filter { $0.key.hasPrefix("preprocess.") } + (preprocess.settings + patches.settings).filter { $0.key.hasPrefix("meaning") }
     // Which images validate is a matter of the split, which the patches' fingerprint covers.
     let drawn = settings.evaluate.on == .validation ? [patches.id] : []
     let key = Fingerprint(of: ["\(part) patches", "\(settings.patches.size)"] + drawn + preprocess.inputs + covered.flatMap { [$0.key, $0.value] })
-    let data = session.data(ofTrial: trial), images = data.scoredImages(settings)
+    let data = session.data(ofTrial: trial), images = data.scoredImages(settings), display = display
     return try scored.withLock { kept in
       try store(key, part, in: &kept) {
-        display.begin("\(session.graph.label(ofTrial: trial)): preparing the patches of \(images.count) \(part) images")
-        return try PatchStore.prepare(images, of: data.dataset, .scoring(settings), threads: session.cores, progress: progress)
+        display.begin(trial, .patches, of: images.count, "preparing the patches of \(images.count) \(part) images")
+        return try PatchStore.prepare(images, of: data.dataset, .scoring(settings), threads: session.cores) { done, _ in
+          display.update(trial, .patches, done: done)
+        }
       }
     }
   }

@@ -2,7 +2,7 @@
 public struct TrialProgress: Sendable, Hashable {
   /// The trial's name, with its seed where there are several.
   public var label: String
-  /// `train`, `fine-tune`, `evaluate` or `time`.
+  /// `patches`, `train`, `fine-tune`, `evaluate` or `time`.
   public var phase: String
   /// Counted from 1; 0 of 0 in phases without epochs.
   public var epoch: Int
@@ -13,7 +13,7 @@ public struct TrialProgress: Sendable, Hashable {
   /// Mean over the epoch so far; nil where there is none.
   public var loss: Double?
   public var patchesPerSecond: Double?
-  /// Until the trial is trained.
+  /// Until the trial is done.
   public var secondsLeft: Double?
 
   public init(
@@ -64,6 +64,12 @@ public enum ProgressText {
     return parts.joined(separator: ", ") + "; " + text(sweep)
   }
 
+  /// Whether a log file gets a line for the epoch: at most some fifty of a training, its first and last among them.
+  public static func isShown(epoch: Int, of epochs: Int) -> Bool {
+    let step = (epochs + 49) / 50
+    return epoch == 1 || epoch == epochs || epoch % step == 0
+  }
+
   public static func text(_ sweep: SweepProgress) -> String {
     var text = "\(sweep.trialsDone)/\(sweep.trials) trials done"
     if sweep.failed > 0 { text += ", \(sweep.failed) failed" }
@@ -110,31 +116,5 @@ public enum ProgressText {
     let cells = 16
     let filled = total > 0 ? min(cells, done * cells / total) : 0
     return String(repeating: "━", count: filled) + String(repeating: "╌", count: cells - filled)
-  }
-}
-
-/// Time left in a sweep, from the work done so far: work is counted in multiply–adds, which is what training costs.
-public struct WorkClock: Sendable {
-  /// Work of everything that is to be done, and of what was.
-  public private(set) var total: Double
-  public private(set) var done: Double = 0
-  private var seconds: Double = 0
-
-  public init(total: Double) { self.total = total }
-
-  /// `work` was done in `seconds`.
-  public mutating func add(work: Double, seconds: Double) {
-    done += work
-    self.seconds += seconds
-  }
-
-  /// `work` will not be done after all (its trial failed).
-  public mutating func drop(work: Double) { total -= work }
-
-  /// nil until anything was measured. `further` is work that took `seconds` and is not added yet: the epoch that is running.
-  public func secondsLeft(further: Double = 0, seconds: Double = 0) -> Double? {
-    let worked = done + further, took = self.seconds + seconds
-    guard worked > 0, took > 0 else { return nil }
-    return max(0, total - worked) * took / worked
   }
 }

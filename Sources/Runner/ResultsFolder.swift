@@ -5,6 +5,7 @@ import Files
 import Foundation
 import Imaging
 import Report
+import TensorBoard
 
 /// The places of `results/<name>/`, and reading and writing what the runner keeps there.
 struct ResultsFolder: Sendable {
@@ -62,11 +63,14 @@ struct TrialFolder: Sendable {
   /// Not committed.
   var checkpoint: String { "\(path)/checkpoint" }
   var weights: String { "\(path)/best.safetensors" }
+  /// For TensorBoard.
+  var events: String { "\(path)/\(EventFile.name)" }
 
   /// nil where there is none, or none that can be read: then the trial runs again.
   func readRecord() -> TrialRecord? {
     guard let data = try? Data(contentsOf: URL(fileURLWithPath: record)) else { return nil }
-    return try? JSONDecoder().decode(TrialRecord.self, from: data)
+    guard let record = try? JSONDecoder().decode(TrialRecord.self, from: data), record.isSound else { return nil }
+    return record
   }
 
   /// Whole or not at all; equal records give equal bytes.

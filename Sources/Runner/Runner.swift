@@ -16,10 +16,10 @@ public enum Runner {
     do {
       return try await command()
     } catch let error as UserError {
-      surroundings.console.printError(error.rendered(color: surroundings.console.usesColor))
+      surroundings.console.show(error.diagnostics, exitCode: error.exitCode)
       return error.exitCode
     } catch {
-      surroundings.console.printError(Diagnostic(.error, "\(error)").rendered(color: surroundings.console.usesColor))
+      surroundings.console.show([Diagnostic(.error, "\(error)")], exitCode: .inputOrOutputFailed)
       return .inputOrOutputFailed
     }
   }
@@ -42,9 +42,6 @@ public enum Runner {
     return experiments
   }
 
-  static func show(_ notes: [Diagnostic], _ console: Console) {
-    for note in notes { console.printError(note.rendered(color: console.usesColor)) }
-  }
 
   // MARK: run
 
@@ -55,7 +52,7 @@ public enum Runner {
     // All that can be found wrong is found before the first trial of the first spec.
     var sessions: [(session: Session, options: RunOptions)] = []
     for experiment in try load(specs, options) {
-      show(experiment.notes, console)
+      console.show(experiment.notes)
       var own = options
       if specs.count > 1, let out = options.out { own.out = "\(out)/\(experiment.name)" }
       sessions.append((try Session(experiment, own, for: .run, surroundings), own))
@@ -81,7 +78,7 @@ public enum Runner {
       var hasWaited = false
       let wait = { (message: String) in
         hasWaited = true
-        console.print(message)
+        console.say(.message(message))
       }
       lock = try ResultsLock(session.folder, waiting: options.wait ? wait : nil)
       // The other run has left results.
@@ -92,10 +89,11 @@ public enum Runner {
       // Unless another run is at work here, tidy up after one that was killed behind its report.
       if let idle = try? lock ?? ResultsLock(session.folder) {
         session.folder.removeLeftovers()
-        if session.folder.lacksPictures { show(await Report.renderPictures(in: session.folder.url), console) }
+        if session.folder.lacksPictures { console.show(await Report.renderPictures(in: session.folder.url)) }
         withExtendedLifetime(idle) {}
       }
-      console.print("\(name): nothing to do, all \(session.experiment.trials.count) trials are done: \(session.folder.path)/report.md")
+      let text = "\(name): nothing to do, all \(session.experiment.trials.count) trials are done: \(session.folder.path)/report.md"
+      console.say(finished(session, "nothing_to_do", text))
       return RunOutcome()
     }
     let outcome: RunOutcome
@@ -108,15 +106,25 @@ public enum Runner {
       outcome = try LocalExecutor(session, options, console).run()
     case .slurm: outcome = try await SlurmExecutor(session, options, surroundings).run()
     }
-    for (trial, reason) in outcome.failures { console.printError(Diagnostic(.error, "\(name), \(trial) failed: \(reason)").rendered(color: console.usesColor)) }
+    console.show(outcome.failures.map { Diagnostic(.error, "\(name), \($0.trial) failed: \($0.reason)") })
     if outcome.signal != nil {
-      console.printError(
-        Diagnostic(.note, "\(name): stopped; the same command goes on where this one ended").rendered(color: console.usesColor))
+      console.show([Diagnostic(.note, "\(name): stopped; the same command goes on where this one ended")])
+      console.say(finished(session, "stopped"))
       return outcome
     }
-    show(try await Reporting(session, lenient: false).write(isNewRun: true), console)
-    console.print("\(name): \(session.folder.path)/report.md")
+    console.show(try await Reporting(session, lenient: false).write(isNewRun: true))
+    console.say(finished(session, outcome.failures.isEmpty ? "done" : "some_trials_failed", "\(name): \(session.folder.path)/report.md"))
     return outcome
+  }
+
+  private static func finished(_ session: Session, _ state: String, _ text: String? = nil) -> RunEvent {
+    let report = "\(session.folder.path)/report.md"
+    return RunEvent(
+      "run_finished",
+      [
+        ("experiment", .text(session.experiment.name)), ("state", .text(state)),
+        ("report", FileManager.default.fileExists(atPath: report) ? .text(report) : .none),
+      ], text: text)
   }
 
   // MARK: plan, validate, report, explain, schema
@@ -124,11 +132,11 @@ public enum Runner {
   /// The jobs, each run / resume / cached and why; writes nothing.
   public static func plan(spec: String, _ options: RunOptions, format: PlanFormat, detailedExitCode: Bool, _ surroundings: Surroundings) throws -> ExitCode {
     let experiment = try load([spec], options)[0]
-    if format == .text { show(experiment.notes, surroundings.console) }
+    if format == .text { surroundings.console.show(experiment.notes) }
     let session = try Session(experiment, options, for: .plan, surroundings)
     if format == .text {
       let missing = session.missingData.values.flatMap(\.diagnostics).sorted { $0.message < $1.message }
-      show(missing.map { Diagnostic(.warning, $0.message, hints: $0.hints) }, surroundings.console)
+      surroundings.console.show(missing.map { Diagnostic(.warning, $0.message, hints: $0.hints) })
     }
     surroundings.console.put(session.plan.rendered(as: format, expecting: Expectation.ofTrials(session), notes: Expectation.notes(session)))
     return detailedExitCode && session.plan.hasWork ? .workToDo : .done
@@ -137,7 +145,7 @@ public enum Runner {
   /// Diagnostics only.
   public static func validate(specs: [String], _ options: RunOptions, _ surroundings: Surroundings) throws -> ExitCode {
     for experiment in try load(specs, options) {
-      show(experiment.notes, surroundings.console)
+      surroundings.console.show(experiment.notes)
       let count = experiment.trials.count
       surroundings.console.print("\(experiment.path): valid, \(count) trial\(count == 1 ? "" : "s")")
     }
@@ -161,11 +169,11 @@ public enum Runner {
     guard !session.folder.allTrials().isEmpty else {
       throw UserError("\(session.folder.path): no trial has been run yet", exitCode: .inputOrOutputFailed, hints: ["runner run \(place)"])
     }
-    show(try await Reporting(session, lenient: true).write(isNewRun: false), surroundings.console)
+    surroundings.console.show(try await Reporting(session, lenient: true).write(isNewRun: false))
     surroundings.console.print("\(session.experiment.name): \(session.folder.path)/report.md")
     guard check else { return .done }
     let violations = try Report.check(session.folder.url, against: session.experiment.report)
-    for violation in violations { surroundings.console.printError(Diagnostic(.error, "\(violation)").rendered(color: surroundings.console.usesColor)) }
+    surroundings.console.show(violations.map { Diagnostic(.error, "\($0)") })
     return violations.isEmpty ? .done : .outOfTolerance
   }
 

@@ -57,10 +57,10 @@ extension Runner {
         "\(predictions): none of its \(ours.ids.count) masks has a truth of its name in \(truth)", exitCode: .inputOrOutputFailed,
         hints: ["masks are called <image>.png or <image>_mask.png; the first truth is of image \(theirs.ids.first ?? "…")"])
     }
-    if unknown > 0 { show([Diagnostic(.warning, "\(unknown) masks of \(predictions) have no truth in \(truth)")], console) }
+    if unknown > 0 { console.show([Diagnostic(.warning, "\(unknown) masks of \(predictions) have no truth in \(truth)")]) }
     if pairs.count < theirs.ids.count {
       let count = theirs.ids.count
-      show([Diagnostic(.warning, "\(count - pairs.count) of the \(count) images of \(truth) have no mask in \(predictions); they do not count")], console)
+      console.show([Diagnostic(.warning, "\(count - pairs.count) of the \(count) images of \(truth) have no mask in \(predictions); they do not count")])
     }
     let scores = try pairs.map { pair in
       let (prediction, truth) = (try ours.truth(pair.prediction), try theirs.truth(pair.image))

@@ -4,6 +4,7 @@ import ExperimentGraph
 import ExperimentSpec
 import Files
 import Foundation
+import Schedule
 
 /// Runs a session's plan on a cluster: submits its jobs as arrays, watches them, and submits again what ended without a result.
 ///
@@ -23,7 +24,7 @@ struct SlurmExecutor {
 
   init(_ session: Session, _ options: RunOptions, _ surroundings: Surroundings) {
     (self.session, self.options, self.surroundings) = (session, options, surroundings)
-    display = ProgressDisplay(surroundings.console, trials: session.openTrials.count, work: 0)
+    display = ProgressDisplay(session, trials: session.openTrials.count, TimeEstimate([]), surroundings.console)
   }
 
   /// Throws `UserError` where Slurm or the results folder fail; a trial's own fault is in the outcome.
@@ -32,7 +33,7 @@ struct SlurmExecutor {
     var told: Set<Int> = []
     var round = session
     var jobs = try await stillRunning()
-    if jobs.isEmpty { try forgetFailures() } else { display.message("Slurm is at work already: jobs \(jobs.joined(separator: ", "))") }
+    if jobs.isEmpty { try forgetFailures() } else { display.say(.message("Slurm is at work already: jobs \(jobs.joined(separator: ", "))")) }
     var fruitless = 0
     while true {
       let before = round.progress
@@ -49,7 +50,7 @@ struct SlurmExecutor {
         try await giveUp(left, jobs)
         break
       }
-      display.message("\(left.count) trial\(left.count == 1 ? "" : "s") ended without a result: submitted again")
+      display.say(.message("\(left.count) trial\(left.count == 1 ? "" : "s") ended without a result: submitted again"))
       jobs = []
     }
     let failures = session.selected.compactMap { trial in failure(of: trial).map { (trial: session.graph.label(ofTrial: trial), reason: $0) } }
@@ -102,7 +103,7 @@ struct SlurmExecutor {
         throw error
       }
       let count = array.jobs.values.count { $0 != nil }
-      display.message("Slurm job \(jobs.last!): \(array.kind.rawValue), \(count) task\(count == 1 ? "" : "s")")
+      display.say(.message("Slurm job \(jobs.last!): \(array.kind.rawValue), \(count) task\(count == 1 ? "" : "s")"))
     }
     return jobs
   }
@@ -134,11 +135,13 @@ struct SlurmExecutor {
         if tasks.isEmpty { return true }
         // A cluster's controller serves many: seldom asked while nothing changes.
         pause = tasks == seen ? min(pause * 1.5, 15) : 1
-        if Self.counts(tasks) != Self.counts(seen) { display.begin("Slurm: \(Self.counts(tasks)); \(told.count) of \(session.openTrials.count) trials ended") }
+        if Self.counts(tasks) != Self.counts(seen) {
+          display.sayUnlessLive(.message("Slurm: \(Self.counts(tasks)); \(told.count) of \(session.openTrials.count) trials ended"))
+        }
         seen = tasks
       } else if !isSilent {
         isSilent = true
-        display.message("squeue does not answer; asking again")
+        display.say(.message("squeue does not answer; asking again"))
       }
       let end = ContinuousClock.now + .seconds(pause)
       while ContinuousClock.now < end, Interrupts.signalReceived == nil { try await Task.sleep(for: .milliseconds(100)) }
@@ -160,25 +163,24 @@ struct SlurmExecutor {
     for trial in session.openTrials where !told.contains(trial) {
       let label = session.graph.label(ofTrial: trial), trialFolder = session.folder(ofTrial: trial)
       if let reason = failure(of: trial) {
-        display.trialDone("\(label): failed: \(reason)", of: trial, failed: true)
+        display.trialFailed(trial, reason)
         told.insert(trial)
       } else if let record = trialFolder.readRecord(), let timing = trialFolder.log.lines().timing,
         timing.fingerprint == session.graph.job(.time, of: trial)!.fingerprint.description
       {
-        display.trialDone(
-          "\(label): \(TrialJobs.summary(record)), \(ProgressText.fixed(timing.timing.millisecondsPerPatchMedian, 1)) ms a patch", of: trial, failed: false)
+        display.trialDone(trial, TrialScores(record, millisecondsPerPatch: timing.timing.millisecondsPerPatchMedian))
         told.insert(trial)
       } else if let task = running[trial] {
         let epochs = session.experiment.trials[trial].settings.phases.reduce(0) { $0 + $1.epochs }
-        display.update(
-          TrialProgress(label: label, phase: "task \(task.id) on \(task.node), epochs", batch: trialFolder.log.lines().epochsDone, batches: epochs), of: trial)
+        display.show(
+          trial, TrialProgress(label: label, phase: "task \(task.id) on \(task.node), epochs", batch: trialFolder.log.lines().epochsDone, batches: epochs))
       }
     }
   }
 
   /// Ctrl-C: Slurm sends each task SIGTERM, on which it writes its checkpoint.
   private func cancel(_ jobs: [String]) async throws {
-    display.message("cancelling Slurm jobs \(jobs.joined(separator: ", "))")
+    display.say(.message("cancelling Slurm jobs \(jobs.joined(separator: ", "))"))
     try await slurm.cancel(jobs)
     // Not longer than Slurm itself lets them live (KillWait, 30 s by default), with something to spare.
     for _ in 0..<45 {

@@ -2,6 +2,7 @@ import Diagnostics
 import Engine
 import ExperimentGraph
 import Foundation
+import Schedule
 
 extension Runner {
   /// One job of an experiment, by its id: what a task of a cluster does. Tasks of one submission work side by side; those that share a training
@@ -26,7 +27,7 @@ extension Runner {
       case SIGUSR1:
         let environment = surroundings.environment
         guard let array = environment["SLURM_ARRAY_JOB_ID"], let index = environment["SLURM_ARRAY_TASK_ID"] else { return .interrupted }
-        surroundings.console.print("the time limit is near: checkpoint written, to be queued again")
+        surroundings.console.say(.message("the time limit is near: checkpoint written, to be queued again"))
         try await Slurm().requeue("\(array)_\(index)")
         return .interrupted
       default: return .interrupted
@@ -41,10 +42,11 @@ extension Runner {
     let among = try ResultsLock(at: folder.tasksLock, of: folder.path, isShared: true)
     let trial = job.trials.first { [.train, .fineTune].contains(job.kind) ? graph.trainingJob(of: $0).id == job.id : true } ?? job.trials[0]
     let group = job.kind == .patches ? job.id : graph.job(.train, of: trial)!.id
-    let turn = try ResultsLock(at: "\(folder.cache)/slurm/\(group).lock", of: group) { console.print($0) }
+    let turn = try ResultsLock(at: "\(folder.cache)/slurm/\(group).lock", of: group) { console.say(.message($0)) }
     defer { withExtendedLifetime((among, turn)) {} }
 
-    let trials = TrialJobs(session, retries: options.retries, ProgressDisplay(console, trials: 1, work: session.trainingWork(ofTrial: trial)))
+    let tasks = Costs(session, EarlierTrials(folder)).tasks().filter { $0.id == job.id }
+    let trials = TrialJobs(session, retries: options.retries, ProgressDisplay(session, trials: 1, TimeEstimate(tasks), console))
     switch job.kind {
     case .index, .preprocess, .report:
       throw UserError("\(job.id): a job of this kind has no task of its own", exitCode: .badCommandOrSpec)

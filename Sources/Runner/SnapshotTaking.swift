@@ -15,6 +15,8 @@ struct EarlierTrials: Sendable {
     var data: [LogText]
     var timing: (fingerprint: String, timing: TimingRecord)?
     var epochsDone: Int
+    /// The median over its epochs; nil where it has none.
+    var secondsPerEpoch: Double?
   }
   var entries: [Entry]
 
@@ -24,7 +26,7 @@ struct EarlierTrials: Sendable {
       guard let start = lines.start else { return nil }
       return Entry(
         folder: folder, at: start.at, trial: start.trial, seed: start.seed, settings: start.settings, data: start.data, timing: lines.timing,
-        epochsDone: lines.epochsDone)
+        epochsDone: lines.epochsDone, secondsPerEpoch: lines.secondsPerEpoch)
     }
     entries = all.sorted { ($0.at, $0.folder.path) < ($1.at, $1.folder.path) }
   }

@@ -83,11 +83,8 @@ struct Trainings: Sendable {
   }
 
   private func train(_ trial: Int, _ job: Job, in home: TrialFolder, after before: TrainedNetwork?) throws -> TrainedNetwork {
-    let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial)
-    let display = display
-    let store = try patches.training(ofTrial: trial) { done, total in
-      display.update(TrialProgress(label: label, phase: "patches", batch: done, batches: total), of: trial)
-    }
+    let settings = session.experiment.trials[trial].settings
+    let store = try patches.training(ofTrial: trial)
     let split = store.split(settings.patches, seed: settings.seed)
     guard !split.training.isEmpty, !split.validation.isEmpty else {
       throw UserError(
@@ -103,26 +100,27 @@ struct Trainings: Sendable {
       }
       return trainer
     }
-    let facts = try NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
     let isResumed = FileManager.default.fileExists(atPath: home.checkpoint), epochsDone = isResumed ? home.log.lines().epochsDone : before?.training.losses.count ?? 0
-    display.beginTraining(
-      of: trial, label: label, epochWork: Double(facts.multiplyAdds), epochs: settings.phases.reduce(0) { $0 + $1.epochs }, epochsDone: epochsDone,
-      batch: settings.train.batch)
+    display.beginTraining(trial, epochsDone: epochsDone)
+    var curves = LossCurves(home)
 
     var logFault: (any Error)?
     let clock = ContinuousClock()
     var epochStart = clock.now
     func run() throws -> TrainingOutcome {
-      try makeTrainer().run(
-        checkpoint: home.checkpoint, progress: { display.update($0, of: trial) },
+      let trainer = try makeTrainer()
+      return try trainer.run(
+        checkpoint: home.checkpoint, progress: { display.update(trial, $0) },
         epochDone: { result in
-          let seconds = (clock.now - epochStart).seconds
+          let seconds = (clock.now - epochStart).seconds, time = Date()
           epochStart = clock.now
-          display.epochDone(result, seconds: seconds, of: trial)
           do {
             try home.log.append(
-              .epoch(phase: result.phase, epoch: result.epoch, trainLoss: result.trainLoss, validationLoss: result.validationLoss, seconds: seconds))
+              .epoch(phase: result.phase, epoch: result.epoch, trainLoss: result.trainLoss, validationLoss: result.validationLoss, seconds: seconds),
+              at: time)
+            try curves.hold(trainer.epochs, at: time)
           } catch { logFault = error }
+          display.epochDone(trial, result, seconds: seconds)
         },
         shouldStop: { Interrupts.signalReceived != nil || logFault != nil })
     }
@@ -131,11 +129,12 @@ struct Trainings: Sendable {
     do {
       outcome = try run()
     } catch let error as UserError where error.exitCode == .damagedData {
-      display.message("\(label): its checkpoint is damaged; training starts again from the first epoch")
+      display.message(trial, "its checkpoint is damaged; training starts again from the first epoch")
       try FileManager.default.removeItem(atPath: home.checkpoint)
       outcome = try run()
     }
     if let logFault { throw logFault }
+    try curves.hold(outcome.epochs, at: Date())
     if outcome.stopped {
       try home.log.append(.interrupted(epoch: outcome.epochs.count))
       throw CancellationError()

@@ -25,9 +25,8 @@ struct TrialJobs: Sendable {
 
   /// Makes the patches that the trial reads, where they are not there.
   func preparePatches(ofTrial trial: Int) throws {
-    let label = graph.label(ofTrial: trial), display = display
-    _ = try patches.training(ofTrial: trial) { display.update(TrialProgress(label: label, phase: "patches", batch: $0, batches: $1), of: trial) }
-    _ = try scoredPatches(trial)
+    _ = try patches.training(ofTrial: trial)
+    _ = try patches.scored(ofTrial: trial)
   }
 
   /// Trains alone. Returns why the trial failed, or nil; throws as `score`.
@@ -52,13 +51,8 @@ struct TrialJobs: Sendable {
   func time(_ trial: Int) throws -> String? {
     try attempt(trial, in: session.folder.trial(graph.fingerprint(ofTrial: trial))) { folder in
       guard let record = folder.readRecord() else { preconditionFailure("a trial is timed before its scores are there") }
-      let summary = Self.summary(record), label = graph.label(ofTrial: trial)
-      if folder.log.lines().timing?.fingerprint == graph.job(.time, of: trial)!.fingerprint.description {
-        display.trialDone("\(label): \(summary)", of: trial, failed: false)
-        return
-      }
-      let median = try takeTimes(trial, record, folder)
-      display.trialDone("\(label): \(summary), \(ProgressText.fixed(median, 1)) ms a patch", of: trial, failed: false)
+      let isTimed = folder.log.lines().timing?.fingerprint == graph.job(.time, of: trial)!.fingerprint.description
+      display.trialDone(trial, TrialScores(record, millisecondsPerPatch: isTimed ? nil : try takeTimes(trial, record, folder)))
     }
   }
 
@@ -79,7 +73,6 @@ struct TrialJobs: Sendable {
   }
 
   private func attempt(_ trial: Int, in folder: TrialFolder, _ part: (TrialFolder) throws -> Void) throws -> String? {
-    let label = graph.label(ofTrial: trial)
     var attempt = 0
     while true {
       do {
@@ -93,7 +86,7 @@ struct TrialJobs: Sendable {
         attempt += 1
         if attempt <= retries {
           try folder.log.append(.failed(reason: reason))
-          display.message("\(label): failed (\(reason)); trying again, \(attempt) of \(retries)")
+          display.message(trial, "failed (\(reason)); trying again, \(attempt) of \(retries)")
           continue
         }
         try fail(trial, folder, reason)
@@ -105,15 +98,15 @@ struct TrialJobs: Sendable {
   private func fail(_ trial: Int, _ folder: TrialFolder, _ reason: String) throws {
     try folder.log.append(.failed(reason: reason))
     try folder.write(record(of: trial, nil, [], failure: reason))
-    display.trialDone("\(graph.label(ofTrial: trial)): failed: \(reason)", of: trial, failed: true)
+    display.trialFailed(trial, reason)
   }
 
   private func evaluate(_ trial: Int, _ network: TrainedNetwork, _ folder: TrialFolder, isAlone: Bool) throws {
-    let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial), display = display
-    let data = session.data(ofTrial: trial), images = data.scoredImages(settings), patches = try scoredPatches(trial), clock = ContinuousClock(), start = clock.now
+    let settings = session.experiment.trials[trial].settings, data = session.data(ofTrial: trial), images = data.scoredImages(settings)
+    let patches = try patches.scored(ofTrial: trial), clock = ContinuousClock(), start = clock.now
+    display.begin(trial, .evaluate, of: images.count)
     let evaluation = try Evaluation(
-      network.weights, settings, images, of: data.dataset, patches, threads: session.threads,
-      progress: { display.update(TrialProgress(label: label, phase: "evaluate", batch: $0, batches: images.count), of: trial) },
+      network.weights, settings, images, of: data.dataset, patches, threads: session.threads, progress: { display.update(trial, .evaluate, done: $0) },
       shouldStop: { Interrupts.signalReceived != nil })
     try DurableFile.write(MaskRuns.table(evaluation.masks), to: folder.masks)
     try folder.log.append(
@@ -126,11 +119,11 @@ struct TrialJobs: Sendable {
 
   /// Writes the timing into the trial's log; returns the median, milliseconds a patch.
   private func takeTimes(_ trial: Int, _ record: TrialRecord, _ folder: TrialFolder) throws -> Double {
-    let settings = session.experiment.trials[trial].settings, label = graph.label(ofTrial: trial), display = display
-    let network = try trainings.network(ofTrial: trial)
+    let settings = session.experiment.trials[trial].settings
+    let network = try trainings.network(ofTrial: trial), patches = try patches.scored(ofTrial: trial)
+    display.begin(trial, .time, of: 1 + settings.evaluate.timingPasses)
     let timing = try PatchTiming(
-      network.weights, settings, try scoredPatches(trial), threads: session.timingThreads,
-      progress: { display.update(TrialProgress(label: label, phase: "time", batch: $0, batches: settings.evaluate.timingPasses), of: trial) },
+      network.weights, settings, patches, threads: session.timingThreads, progress: { display.update(trial, .time, done: 1 + $0) },
       shouldStop: { Interrupts.signalReceived != nil })
     let log = folder.log.lines()
     try folder.log.append(
@@ -141,18 +134,6 @@ struct TrialJobs: Sendable {
           millisecondsPerPatchMedian: timing.median, millisecondsPerPatchMinimum: timing.minimum, passes: timing.passes,
           trainSeconds: log.trainingSeconds, peakRSSMegabytes: log.peakMegabytes ?? .nan)))
     return timing.median
-  }
-
-  private func scoredPatches(_ trial: Int) throws -> PatchStore {
-    let label = graph.label(ofTrial: trial), display = display
-    return try patches.scored(ofTrial: trial) { display.update(TrialProgress(label: label, phase: "patches", batch: $0, batches: $1), of: trial) }
-  }
-
-  static func summary(_ record: TrialRecord) -> String {
-    let scored = record.images.filter { !$0.empty }
-    let mean = { (score: (ImageScore) -> Double) in scored.isEmpty ? 0 : scored.map(score).reduce(0, +) / Double(scored.count) }
-    return "average IoU \(ProgressText.fixed(mean(\.averageIoU), 3)), average precision \(ProgressText.fixed(mean(\.averagePrecision), 3)), "
-      + "validation loss \(ProgressText.fixed(record.validationLoss, 4)) in epoch \(record.bestEpoch)"
   }
 
   private func record(of trial: Int, _ training: TrainedWeights?, _ scores: [ImageScore], failure: String?) -> TrialRecord {

@@ -36,11 +36,11 @@ struct TrialLog: Sendable {
   let path: String
 
   /// Throws `UserError` (exit 5) where it cannot be written.
-  func append(_ event: LogEvent) throws {
+  func append(_ event: LogEvent, at time: Date = Date()) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    var line = try encoder.encode(LogLine(at: Date().formatted(.iso8601), event: event))
+    var line = try encoder.encode(LogLine(at: time.formatted(.iso8601), event: event))
     line.append(UInt8(ascii: "\n"))
     let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
     guard file >= 0 else { throw fault() }
@@ -70,10 +70,28 @@ struct TrialLog: Sendable {
 
 extension [LogLine] {
   /// Seconds the training took, over however many runs: each epoch's last.
-  var trainingSeconds: Double {
+  var trainingSeconds: Double { secondsOfEpochs.reduce(0, +) }
+
+  /// The median, which a pause in one epoch does not change; nil where there is none.
+  var secondsPerEpoch: Double? {
+    let seconds = secondsOfEpochs
+    return seconds.isEmpty ? nil : seconds[seconds.count / 2]
+  }
+
+  /// Ascending.
+  private var secondsOfEpochs: [Double] {
     var seconds: [Int: Double] = [:]
     for line in self { if case .epoch(_, let epoch, _, _, let took) = line.event { seconds[epoch] = took } }
-    return seconds.values.sorted().reduce(0, +)
+    return seconds.values.sorted()
+  }
+
+  /// When each epoch was done, seconds since 1970: its last time, should it have been done twice.
+  var timesOfEpochs: [Int: Double] {
+    var times: [Int: Double] = [:]
+    for line in self {
+      if case .epoch(_, let epoch, _, _, _) = line.event, let at = try? Date(line.at, strategy: .iso8601) { times[epoch] = at.timeIntervalSince1970 }
+    }
+    return times
   }
 
   /// Of the last evaluation; nil where it did not run alone.

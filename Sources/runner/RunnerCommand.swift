@@ -55,6 +55,14 @@ struct Sharing: ParsableArguments {
   }
 }
 
+/// How a command says what happens and what is wrong.
+struct Logging: ParsableArguments {
+  @Option(help: ArgumentHelp("Progress and diagnostics as text or as jsonl, one JSON object a line.", valueName: "format"))
+  var logFormat = LogFormat.text
+}
+
+extension LogFormat: ExpressibleByArgument {}
+
 /// Which kernels to use. The choice holds for the whole process and is made while the arguments are checked, before anything computes.
 struct InstructionSet: ParsableArguments {
   @Option(help: ArgumentHelp("Instruction set: reference, baseline, avx2 or avx512 (default: the widest this processor has).", valueName: "name"))
@@ -84,6 +92,7 @@ struct Run: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How often a failed trial is tried again.", valueName: "n")) var retries = 0
   @Flag(help: "Run everything again, whatever is there.") var fresh = false
   @Flag(help: "Where another run holds the results folder, wait for it to end.") var wait = false
+  @OptionGroup var logging: Logging
 
   func validate() throws {
     if onlyJob != nil, specs.count != 1 { throw ValidationError("--only-job takes one spec") }
@@ -95,8 +104,8 @@ struct Run: AsyncParsableCommand {
     (options.only, options.retries, options.fresh, options.wait) = (only, retries, fresh, wait)
     (options.jobs, options.threads, options.executor) = (sharing.jobs, sharing.threads, executor)
     let asked = options
-    if let onlyJob { return try await finish { try await Runner.runJob(onlyJob, spec: specs[0], asked, $0) } }
-    try await finish { try await Runner.run(specs: specs, asked, $0) }
+    if let onlyJob { return try await finish(logging.logFormat) { try await Runner.runJob(onlyJob, spec: specs[0], asked, $0) } }
+    try await finish(logging.logFormat) { try await Runner.run(specs: specs, asked, $0) }
   }
 }
 
@@ -131,8 +140,9 @@ struct Validate: AsyncParsableCommand {
 
   @Argument(help: "Experiment files.") var specs: [String]
   @OptionGroup var overrides: Overrides
+  @OptionGroup var logging: Logging
 
-  func run() async throws { try await finish { try Runner.validate(specs: specs, RunOptions(overrides), $0) } }
+  func run() async throws { try await finish(logging.logFormat) { try Runner.validate(specs: specs, RunOptions(overrides), $0) } }
 }
 
 struct Report: AsyncParsableCommand {
@@ -143,8 +153,9 @@ struct Report: AsyncParsableCommand {
   @OptionGroup var overrides: Overrides
   @OptionGroup var places: Places
   @Flag(help: "Exit 3 where a published value is out of its tolerance.") var check = false
+  @OptionGroup var logging: Logging
 
-  func run() async throws { try await finish { try await Runner.report(place, RunOptions(overrides, places), check: check, $0) } }
+  func run() async throws { try await finish(logging.logFormat) { try await Runner.report(place, RunOptions(overrides, places), check: check, $0) } }
 }
 
 struct Explain: AsyncParsableCommand {

@@ -14,21 +14,24 @@ func status() async -> Int32 {
   } catch let code as ExitCode {
     return code.rawValue
   } catch {
-    let console = Console.standard()
     let message = RunnerCommand.fullMessage(for: error)
     // Help that was asked for is an answer. A wrong command line is exit 2, whatever the parser's own code for it.
-    guard RunnerCommand.exitCode(for: error) == .success else {
-      console.printError(message)
-      return 2
-    }
-    console.print(message)
+    guard RunnerCommand.exitCode(for: error) == .success else { return refuse(message) }
+    Console.standard().print(message)
     return 0
   }
 }
 
+/// Says what is wrong with the command line, in the format that it asks for as far as it can be read; the exit code.
+func refuse(_ message: String) -> Int32 {
+  let words = CommandLine.arguments
+  let asksForJSON = words.contains("--log-format=jsonl") || zip(words, words.dropFirst()).contains { $0 == ("--log-format", "jsonl") }
+  return Console.standard(format: asksForJSON ? .jsonl : .text).refuse(message).rawValue
+}
+
 /// Ends the process with the command's exit code, its diagnostics printed.
-func finish(_ command: (Surroundings) async throws -> Runner.Exit) async throws {
+func finish(_ format: LogFormat = .text, _ command: (Surroundings) async throws -> Runner.Exit) async throws {
   let environment = ProcessInfo.processInfo.environment
-  let surroundings = Surroundings(console: .standard(environment: environment), environment: environment)
+  let surroundings = Surroundings(console: .standard(format: format, environment: environment), environment: environment)
   throw ExitCode(await Runner.exitCode(surroundings) { try await command(surroundings) }.rawValue)
 }

@@ -30,7 +30,7 @@ trials:
   - {name: U-Net,  model.architecture: unet, train.fine_tune: {epochs: 2, learning_rate: 1e-4}}
   - {name: U-Net+, model.architecture: unet+}
 """
-OF_THE_CLOCK = {"timings.csv", "provenance.json", "log.jsonl"}
+OF_THE_CLOCK = {"timings.csv", "provenance.json", "log.jsonl", "events.tfevents"}
 
 
 def contents(folder):

@@ -11,7 +11,13 @@ final class Transcript: Sendable {
   /// Called with each piece of output.
   private let onOutput: @Sendable (String) -> Void
 
-  init(onOutput: @escaping @Sendable (String) -> Void = { _ in }) { self.onOutput = onOutput }
+  private let format: LogFormat
+
+  private let isLive: Bool
+
+  init(format: LogFormat = .text, isLive: Bool = false, onOutput: @escaping @Sendable (String) -> Void = { _ in }) {
+    (self.format, self.isLive, self.onOutput) = (format, isLive, onOutput)
+  }
 
   var output: String { text.withLock { $0.output } }
   var errors: String { text.withLock { $0.errors } }
@@ -20,6 +26,7 @@ final class Transcript: Sendable {
   func surroundings(cache: String) -> Surroundings {
     Surroundings(
       console: Console(
+        isLive: isLive, format: format,
         output: { piece in
           self.text.withLock { $0.output += piece }
           self.onOutput(piece)
@@ -87,7 +94,7 @@ struct Bench {
     guard let names = FileManager.default.enumerator(atPath: root) else { return [:] }
     for case let name as String in names {
       var isFolder: ObjCBool = false
-      let left = name.hasPrefix("cache") || ["best.safetensors", "checkpoint", "log.jsonl", "timings.csv", "provenance.json"].contains { name.hasSuffix($0) }
+      let left = name.hasPrefix("cache") || ["best.safetensors", "checkpoint", "log.jsonl", "events.tfevents", "timings.csv", "provenance.json"].contains { name.hasSuffix($0) }
       guard !left, FileManager.default.fileExists(atPath: "\(root)/\(name)", isDirectory: &isFolder), !isFolder.boolValue else { continue }
       let data = try Data(contentsOf: URL(fileURLWithPath: "\(root)/\(name)"))
       files[name] =

@@ -48,16 +48,13 @@ import Testing
   ])
   func fixedDecimals(value: Double, digits: Int, text: String) { #expect(ProgressText.fixed(value, digits) == text) }
 
-  @Test func timeLeftFollowsTheWork() {
-    var clock = WorkClock(total: 100)
-    #expect(clock.secondsLeft() == nil)
-    #expect(clock.secondsLeft(further: 5, seconds: 1) == 19)
-    clock.add(work: 10, seconds: 4)
-    #expect(clock.secondsLeft() == 36)
-    clock.drop(work: 40)
-    #expect(clock.secondsLeft() == 20)
-    #expect(clock.secondsLeft(further: 10, seconds: 4) == 16)
-    clock.add(work: 60, seconds: 24)
-    #expect(clock.secondsLeft() == 0)
+  @Test(arguments: [(1, [1]), (20, Array(1...20)), (50, Array(1...50)), (100, [1] + stride(from: 2, through: 100, by: 2))])
+  func aLogFileIsNotFloodedByEpochs(epochs: Int, shown: [Int]) {
+    #expect((1...epochs).filter { ProgressText.isShown(epoch: $0, of: epochs) } == shown)
+  }
+
+  @Test(arguments: [51, 999, 100_000]) func atMostFiftyOneLinesATraining(epochs: Int) {
+    let shown = (1...epochs).filter { ProgressText.isShown(epoch: $0, of: epochs) }
+    #expect(shown.count <= 52 && shown.count > 24 && shown.first == 1 && shown.last == epochs)
   }
 }

@@ -26,7 +26,7 @@ extension Runs { @Suite struct RunTests {
     #expect(Set(folders.keys) == ["U-Net", "U-Net+"])
     for folder in folders.values {
       let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
-      #expect(names == ["best.safetensors", "log.jsonl", "masks.csv", "record.json"])
+      #expect(names == ["best.safetensors", "events.tfevents", "log.jsonl", "masks.csv", "record.json"])
       let record = try #require(folder.readRecord())
       #expect(record.losses.map(\.epoch) == [1, 2, 3] && record.images.count == 2 && record.failure == nil)
       #expect(record.fingerprint == folder.fingerprint.description)

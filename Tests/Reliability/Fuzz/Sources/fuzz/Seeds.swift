@@ -1,0 +1,1 @@
+../../../../HardInputTests/Seeds.swift
