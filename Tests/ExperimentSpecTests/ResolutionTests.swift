@@ -271,3 +271,17 @@ struct SpecFolder: ~Copyable {
     #expect(experiment.trials.filter { $0.settings.model.l2 == 1e-4 && $0.settings.train.fineTune.epochs == 5 }.map(\.name) == ["U-Net++", "U-Net++", "U-Net++"])
   }
 }
+
+@Suite struct SlurmSettingsTests {
+  @Test func whatAClusterIsAskedForGoesThroughBasesKeyByKey() throws {
+    let folder = NSTemporaryDirectory() + "/slurm-spec-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try "slurm: {partition: long, time: 90, memory: 4G, options: [--account=lab]}".write(toFile: "\(folder)/base.yaml", atomically: true, encoding: .utf8)
+    try "name: x\nextends: base.yaml\nmodel.architecture: unet\nslurm.time: 2-12:30\nslurm: {cpus: 8, options: []}\n"
+      .write(toFile: "\(folder)/x.yaml", atomically: true, encoding: .utf8)
+    let slurm = try Experiment.load(path: "\(folder)/x.yaml").slurm
+    #expect(slurm.partition == "long" && slurm.time == "2-12:30" && slurm.memory == "4G" && slurm.cpus == 8 && slurm.options.isEmpty && slurm.grace == 120)
+    #expect(try !Experiment.load(path: "\(folder)/x.yaml").resolvedYAML().contains("slurm"), "where it runs is no part of what it is")
+  }
+}

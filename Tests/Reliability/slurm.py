@@ -130,10 +130,10 @@ class Trials:
         return self.long, code, 0, f"tasks killed with SIGKILL: {', '.join(killed)}; {run.said().count('submitted again')} times submitted again"
 
     def time_limit(self, out):
-        run = self.submit(self.spec("longer", 4000), out)
+        run = self.submit(self.spec("longer", 700), out)
         code = run.wait(1500)
         requeued = sum(text.count("to be queued again") for text in logs(out))
-        return self.spec("longer", 4000), code if requeued else "no task was requeued", 0, f"{requeued} requeues before the limit of a minute"
+        return self.spec("longer", 700), code if requeued else "no task was requeued", 0, f"{requeued} requeues before the limit of a minute"
 
     def interrupted(self, out):
         run = self.submit(self.long, out)
