@@ -183,7 +183,8 @@ struct SlurmExecutor {
     display.say(.message("cancelling Slurm jobs \(jobs.joined(separator: ", "))"))
     try await slurm.cancel(jobs)
     // Not longer than Slurm itself lets them live (KillWait, 30 s by default), with something to spare.
-    for _ in 0..<45 {
+    let end = ContinuousClock.now + .seconds(45)
+    while ContinuousClock.now < end {
       if let tasks = try await slurm.tasks(of: jobs), tasks.isEmpty { return }
       try await Task.sleep(for: .seconds(1))
     }

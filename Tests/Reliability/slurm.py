@@ -182,6 +182,9 @@ def main():
     parser.add_argument("--only", help="one scenario")
     options = parser.parse_args()
     slurm_cluster.install()
+    # However this script is stopped, the daemons stop with it.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: sys.exit("stopped"))
     rows = []
     with tempfile.TemporaryDirectory(prefix="slurm-") as place:
         cluster = slurm_cluster.Cluster(place)
