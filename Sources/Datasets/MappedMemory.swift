@@ -14,12 +14,13 @@ import Diagnostics
 final class MappedMemory: @unchecked Sendable {
   let base: UnsafeMutableRawPointer
   let byteCount: Int
+  private let isFile: Bool
 
   /// Zeroed memory, of which only the pages that are written take room.
   init(byteCount: Int) {
     let map = mmap(nil, max(byteCount, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | anonymous | MAP_NORESERVE, -1, 0)
     guard let map, map != MAP_FAILED else { fatalError("no memory for \(byteCount) bytes: \(String(cString: strerror(errno)))") }
-    (base, self.byteCount) = (map, byteCount)
+    (base, self.byteCount, isFile) = (map, byteCount, false)
   }
 
   /// A file's bytes. Throws `UserError` (exit 5).
@@ -31,7 +32,15 @@ final class MappedMemory: @unchecked Sendable {
     guard fstat(file, &info) == 0 else { throw Disk.failure(path) }
     let map = mmap(nil, max(Int(info.st_size), 1), PROT_READ, MAP_PRIVATE, file, 0)
     guard let map, map != MAP_FAILED else { throw Disk.failure(path) }
-    (base, byteCount) = (map, Int(info.st_size))
+    (base, byteCount, isFile) = (map, Int(info.st_size), true)
+  }
+
+  /// Takes a file's bytes off this process's account once they are read: the system may keep them, and brings them again where they
+  /// are read again, by whichever thread. Without it, a training over all patches would count them all as its own.
+  func release(_ bytes: UnsafeRawBufferPointer) {
+    guard isFile, !bytes.isEmpty else { return }
+    let page = Int(sysconf(Int32(_SC_PAGESIZE))), offset = bytes.baseAddress! - UnsafeRawPointer(base), first = offset / page * page
+    madvise(base + first, offset + bytes.count - first, MADV_DONTNEED)
   }
 
   deinit { munmap(base, max(byteCount, 1)) }

@@ -60,13 +60,16 @@ public struct PatchStore: Sendable {
 
   /// Writes patch `index`'s image, `[size, size]` in [0, 1].
   public func copyImage(_ index: Int, into out: UnsafeMutablePointer<Float>) {
-    for (i, value) in imageValues(index).enumerated() { out[i] = Float(value) * (1 / 65_535) }
+    let values = imageValues(index)
+    for (i, value) in values.enumerated() { out[i] = Float(value) * (1 / 65_535) }
+    storage.release(UnsafeRawBufferPointer(values))
   }
 
   /// Writes patch `index`'s mask, `[size, size]`, 0 and 1.
   public func copyMask(_ index: Int, into out: UnsafeMutablePointer<UInt8>) {
     let values = maskValues(index)
     out.update(from: values.baseAddress!, count: values.count)
+    storage.release(UnsafeRawBufferPointer(values))
   }
 
   public func image(_ index: Int) -> GrayImage {

@@ -75,6 +75,7 @@ extension PatchStore {
     let bytes = all.count - images, area = 3 * size * size
     guard size > 0, size <= 1 << 16, bytes >= 0, bytes % area == 0, bytes / area == count else { throw damaged("\(all.count) bytes are not \(count) patches of \(size) × \(size)") }
     guard Self.checksum(UnsafeRawBufferPointer(rebasing: all[16...]), 0) == UInt(word(12)) else { throw damaged("wrong checksum") }
+    storage.release(all)
     guard let index = try? JSONDecoder().decode(Index.self, from: Data(all[Self.headerBytes..<(Self.headerBytes + indexBytes)])),
       index.patches.count == count, index.patches.allSatisfy({ index.sources.indices.contains($0.source) && $0.origin.y >= 0 && $0.origin.x >= 0 }),
       index.sources.allSatisfy({ (1...PNG.maximumSide).contains($0.height) && (1...PNG.maximumSide).contains($0.width) })

@@ -39,7 +39,11 @@ final class BatchSlices {
     masks.deallocate()
   }
 
-  var plannedBytes: Int { programs.values.map(\.plannedBytes).max() ?? 0 }
+  /// Bytes of all programs made so far, beside weights and optimiser.
+  var plannedBytes: Int { (programs.values.map(\.workingBytes).max() ?? 0) + programs.values.reduce(0) { $0 + $1.residentBytes } }
+
+  /// Makes the program of a slice of validation, which otherwise the first validation does.
+  func prepareForValidation() { _ = program(images: Self.slice, training: false) }
 
   private func program(images: Int, training: Bool) -> Program {
     let key = Key(images: images, training: training)

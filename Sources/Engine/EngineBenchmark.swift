@@ -15,7 +15,7 @@ public struct EngineBenchmark: Sendable {
     /// Multiply–adds of one patch, forward; a training step is counted as three times that.
     public var multiplyAdds: Int
     public var peakResidentMegabytes: Double
-    /// What the memory plan expects of weights, programs and optimiser.
+    /// What was resident before, and what the memory plan expects of patches, weights, programs and optimiser.
     public var plannedMegabytes: Double
     /// From building the network to the end of the first call.
     public var firstCallMilliseconds: Double
@@ -54,7 +54,7 @@ public struct EngineBenchmark: Sendable {
   /// - Parameter byLayer: also time every layer of one slice.
   /// - Throws: `ShapeError` where the side does not fit the network.
   public func run(byLayer: Bool = false) throws -> Result {
-    let clock = ContinuousClock(), start = clock.now
+    let clock = ContinuousClock(), start = clock.now, before = Processor.residentMegabytes
     var random = CounterRandom(seed: 0, purpose: .testing)
     let images = (0..<batch * side * side).map { _ in random.uniform() }
     let call: () -> Void, planned: Int
@@ -62,12 +62,9 @@ public struct EngineBenchmark: Sendable {
     let symbolic = try network.network(height: side, width: side)
     switch mode {
     case .infer:
-      let memory = ParameterMemory(symbolic, training: false)
-      memory.fillUniformly()
-      let weights = NetworkWeights(parameters: symbolic.parameters, values: memory.snapshot())
-      let predictor = try Predictor(network: network, weights: weights, height: side, width: side, batch: batch, threads: threads)
+      let predictor = try Predictor(network: network, weights: .madeUp(for: symbolic), height: side, width: side, batch: batch, threads: threads)
       call = { _ = predictor.probabilities(images, count: batch) }
-      planned = predictor.plannedBytes
+      planned = predictor.plannedBytes + 2 * 4 * images.count  // patches, and their probabilities
       layers = { predictor.profile() }
     case .train:
       let memory = ParameterMemory(symbolic, training: true)
@@ -80,7 +77,7 @@ public struct EngineBenchmark: Sendable {
         _ = slices.run(samples, Array(0..<batch), training: true, loss: loss) { DropoutDraw(seed: 1, epoch: 1, samples: $0) }
         adam.update(learningRate: 1e-3, pool: slices.pool)
       }
-      planned = slices.plannedBytes + 4 * 4 * memory.values.count
+      planned = slices.plannedBytes + 4 * 4 * memory.values.count + 5 * images.count  // patches, and their masks
       layers = { slices.profile() }
     }
     call()
@@ -95,26 +92,32 @@ public struct EngineBenchmark: Sendable {
     }
     return Result(
       network: network, mode: mode, batch: batch, threads: threads, side: side, millisecondsPerPatch: times, multiplyAdds: symbolic.multiplyAdds,
-      peakResidentMegabytes: Processor.peakResidentMegabytes, plannedMegabytes: Double(planned) / 1e6, firstCallMilliseconds: first,
+      peakResidentMegabytes: Processor.peakResidentMegabytes, plannedMegabytes: before + Double(planned) / 1e6, firstCallMilliseconds: first,
       firstCallEnded: firstEnded, layers: byLayer ? layers() : [])
   }
 }
 
-extension ParameterMemory {
-  /// Kernels of He's variance, quickly. A prediction starts with weights from a file; `initialize`, with a logarithm and a
-  /// cosine a weight, would be a third of the time to a process's first prediction.
-  fileprivate func fillUniformly() {
+extension NetworkWeights {
+  /// Kernels of He's variance that repeat a few thousand numbers. A prediction starts with weights from a file; to draw two
+  /// million would be a third of the time to a process's first prediction.
+  fileprivate static func madeUp(for network: Network) -> NetworkWeights {
     var random = CounterRandom(seed: 1, purpose: .testing)
-    for (index, parameter) in parameters.enumerated() {
-      let target = value(index), count = parameter.declaration.count
+    let pattern = (0..<4093).map { _ in random.uniform(-1...1) }
+    let values = network.parameters.map { parameter -> [Float] in
+      let count = parameter.declaration.count
       switch parameter.declaration.initializer {
-      case .constant(let constant): target.update(repeating: constant, count: count)
+      case .constant(let constant): return Array(repeating: constant, count: count)
       case .heNormal(let fanIn):
         let bound = (6 / Float(fanIn)).squareRoot()
-        for i in 0..<count { target[i] = random.uniform(-bound...bound) }
+        return [Float](unsafeUninitializedCapacity: count) { target, initialized in
+          for start in stride(from: 0, to: count, by: pattern.count) {
+            for i in 0..<min(pattern.count, count - start) { target[start + i] = bound * pattern[i] }
+          }
+          initialized = count
+        }
       }
     }
-    didChange()
+    return NetworkWeights(parameters: network.parameters, values: values)
   }
 }
 

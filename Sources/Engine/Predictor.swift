@@ -25,7 +25,7 @@ public final class Predictor {
   deinit { pool.shutDown() }
 
   /// Bytes the plan holds, weights included.
-  public var plannedBytes: Int { program.plannedBytes + 4 * memory.values.count }
+  public var plannedBytes: Int { program.workingBytes + program.residentBytes + 4 * memory.values.count }
 
   /// - Parameter patches: [count, height, width], intensities in [0, 1].
   /// - Returns: the foreground's probabilities, laid out alike.

@@ -42,8 +42,13 @@ public enum Processor {
   /// Cores this process may use: its affinity, and its control groups' quota rounded up.
   public static let cores = ProcessLimits.current.cores
 
+  /// Resident memory of this process now, megabytes (10⁶ bytes); 0 where the system does not tell.
+  public static var residentMegabytes: Double { statusMegabytes("VmRSS:") ?? 0 }
+
   /// Largest resident memory of this process so far, megabytes (10⁶ bytes).
   public static var peakResidentMegabytes: Double {
+    // Not getrusage's on Linux: that goes on from the process that started this one, and is never set back.
+    if let peak = statusMegabytes("VmHWM:") { return peak }
     var usage = rusage()
     #if os(Linux)
       getrusage(0, &usage)  // RUSAGE_SELF; in kilobytes
@@ -52,5 +57,13 @@ public enum Processor {
       getrusage(RUSAGE_SELF, &usage)
       return Double(usage.ru_maxrss) / 1e6
     #endif
+  }
+
+  /// A line of Linux's account of this process, "VmRSS:	   1234 kB".
+  private static func statusMegabytes(_ name: String) -> Double? {
+    guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+      let line = status.split(separator: "\n").first(where: { $0.hasPrefix(name) })
+    else { return nil }
+    return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Double($0) }.map { $0 * 1024 / 1e6 }
   }
 }

@@ -80,13 +80,11 @@ public final class Program {
         name: node.name, operation: operation, frame: frame, backwardFrame: backwardFrame, recomputes: [],
         parameters: node.parameters.map { parameters.value($0) })
     }
-    let readers = lowered.consumers()
     for (producer, node) in lowered.nodes.enumerated() {
       guard let buffer = plan.recomputed[node.output] else { continue }
-      let first = readers[node.output].last { lowered.nodes[$0].operation.savedForBackward.contains(.inputs) }!
-      var frame = steps[producer].frame
+      var frame = steps[producer].backwardFrame
       frame.output = slab(node.output, buffer)
-      steps[first].recomputes.append((producer, frame))
+      steps[2 * steps.count - buffer.life.lowerBound].recomputes.append((producer, frame))
     }
   }
 
@@ -97,10 +95,10 @@ public final class Program {
   /// [images, 1, H, W], to be filled before `backward`.
   public var logitsGradient: UnsafeMutablePointer<Float> { arena.pointer + plan.gradients[network.logits]!.offset }
 
-  /// Bytes this program holds beside weights and optimiser: arena, scratch of all threads, shared sums, packed weights.
-  public var plannedBytes: Int {
-    4 * (arena.count + scratch.reduce(0) { $0 + $1.count } + shared.count + steps.reduce(0) { $0 + $1.operation.resident })
-  }
+  /// Bytes this program holds beside weights and optimiser and may share with others: arena, scratch of all threads, shared sums.
+  public var workingBytes: Int { 4 * (arena.count + scratch.reduce(0) { $0 + $1.count } + shared.count) }
+  /// Bytes of its own: weights in the kernels' order, statistics.
+  public var residentBytes: Int { 4 * steps.reduce(0) { $0 + $1.operation.resident } }
 
   /// - Parameter draw: what drop-out masks depend on; training only.
   public func forward(_ draw: DropoutDraw? = nil) {

@@ -31,7 +31,8 @@ public struct BatchNormalization: Operation, Hashable {
   public var needsWholeBatch: Bool { true }
   /// Backward reads the convolution's output anyhow; keeping its normalised copy beside it would double the memory of a whole
   /// batch, and computing it again is one pass of 30.
-  public var isRecomputed: Bool { true }
+  public func isRecomputed(_ inputs: [FeatureShape]) -> Bool { true }
+  public var inputGradientReplaces: Replaceable { .outputGradient }
   public func compile(_ site: Site) -> any CompiledOperation { CompiledBatchNormalization(self, site) }
 
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)

@@ -70,6 +70,10 @@ public struct Convolution: Operation, Hashable {
   }
 
   public var savedForBackward: SavedValues { relu ? [.inputs, .output] : [.inputs] }
+  /// From a single plane a convolution is little more than the writing of its output.
+  public func isRecomputed(_ inputs: [FeatureShape]) -> Bool { form == .plain && inputs.count == 1 && inputs[0].channels == 1 }
+  /// The weights' gradient comes first; the inputs' needs the weights alone.
+  public var inputGradientReplaces: Replaceable { .input }
 
   /// TensorFlow's "same" padding before the first row: the total is split evenly, the odd one goes to the bottom.
   static func padding(side: Int, kernel: Int, stride: Int) -> Int {

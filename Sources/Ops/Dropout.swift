@@ -12,6 +12,7 @@ public struct Dropout: Operation, Hashable {
     return inputs[0]
   }
   public var savedForBackward: SavedValues { [] }
+  public var inputGradientReplaces: Replaceable { .outputGradient }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(self, site) }
   /// The mask of `ck_dropout` for seed 0, epoch 0, samples 0, 1, …, layer 0: with the mask given, drop-out is linear.
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)

@@ -18,8 +18,10 @@ public protocol Operation: Sendable {
   var savedForBackward: SavedValues { get }
   /// True where statistics run over the whole batch, so that it cannot be worked in slices.
   var needsWholeBatch: Bool { get }
-  /// True where the output is worth computing again in backward from saved inputs, instead of keeping it since forward.
-  var isRecomputed: Bool { get }
+  /// True where the output is worth computing again in backward from its inputs, instead of keeping it since forward.
+  func isRecomputed(_ inputs: [FeatureShape]) -> Bool
+  /// What an input's gradient may be written over, where backward has no more use for it.
+  var inputGradientReplaces: Replaceable { get }
   func compile(_ site: Site) -> any CompiledOperation
   /// The definition in plain loops, training mode.
   func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar>
@@ -30,7 +32,8 @@ extension Operation {
   public func parameters(_ inputs: [FeatureShape]) -> [ParameterDeclaration] { [] }
   public func multiplyAdds(_ inputs: [FeatureShape]) -> Int { 0 }
   public var needsWholeBatch: Bool { false }
-  public var isRecomputed: Bool { false }
+  public func isRecomputed(_ inputs: [FeatureShape]) -> Bool { false }
+  public var inputGradientReplaces: Replaceable { .nothing }
 }
 
 /// Every operation there is; the checks in `OpsTests` run over it.
@@ -48,6 +51,14 @@ public struct SavedValues: OptionSet, Sendable {
   public init(rawValue: Int) { self.rawValue = rawValue }
   public static let inputs = SavedValues(rawValue: 1)
   public static let output = SavedValues(rawValue: 2)
+}
+
+public enum Replaceable: Sendable, Hashable {
+  case nothing
+  /// The output's gradient: backward goes element by element.
+  case outputGradient
+  /// The input itself: backward is done with all inputs before it writes the first gradient.
+  case input
 }
 
 /// A weight of an operation, before it has memory.

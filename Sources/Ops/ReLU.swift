@@ -10,6 +10,7 @@ public struct ReLU: Operation, Hashable {
     return inputs[0]
   }
   public var savedForBackward: SavedValues { [.output] }
+  public var inputGradientReplaces: Replaceable { .outputGradient }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(images: site.images, count: Int64(site.output.count)) }
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {

@@ -42,7 +42,8 @@ import Testing
     #expect(throws: (any Error).self) { try Self.configuration("vnet", .transposed, base: 2).network(height: 256, width: 256) }
   }
 
-  /// No buffer of the plan overlaps another that lives at the same time.
+  /// No buffer of the plan overlaps another that lives at the same time, but for a gradient in the very place of what its step
+  /// reads for the last time.
   @Test(arguments: ["unet", "unet++", "unet+"]) func plannedBuffersNeverCollide(_ architecture: String) throws {
     for training in [true, false] {
       let network = try Self.configuration(architecture, .nearest, base: 4, depth: 4).network(height: 32, width: 32).lowered(training: training)
@@ -52,6 +53,9 @@ import Testing
       for (i, a) in buffers.enumerated() {
         #expect(a.offset + a.floats <= plan.arena)
         for b in buffers[..<i] where a.life.overlaps(b.life) {
+          let (earlier, later) = a.life.lowerBound < b.life.lowerBound ? (a, b) : (b, a)
+          let takesOver = earlier.life.upperBound == later.life.lowerBound && (a.offset, a.floats) == (b.offset, b.floats)
+          if takesOver && later.life.lowerBound > network.nodes.count { continue }
           #expect(a.offset + a.floats <= b.offset || b.offset + b.floats <= a.offset)
         }
       }

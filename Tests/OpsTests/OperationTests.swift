@@ -77,6 +77,14 @@ import Testing
     }
   }
 
+  @Test(arguments: samples) func gradientsMayReplaceWhatWasRead(_ sample: OperationSample) throws {
+    let bench = try Workbench(sample)
+    onEveryInstructionSet {
+      let apart = bench.run(threads: 2), replacing = bench.run(threads: 2, replacing: true)
+      #expect(replacing.inputGradients == apart.inputGradients && replacing.parameterGradients == apart.parameterGradients && replacing.guardsIntact)
+    }
+  }
+
   @Test(arguments: samples) func gradientsAddToWhatStandsThere(_ sample: OperationSample) throws {
     let bench = try Workbench(sample)
     onEveryInstructionSet {

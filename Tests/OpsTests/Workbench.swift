@@ -38,8 +38,10 @@ struct Workbench {
     var guardsIntact: Bool
   }
 
-  /// - Parameter accumulate: gradients start from ones and are added to, instead of garbage that is overwritten.
-  func run(threads: Int, accumulate: Bool = false) -> Result {
+  /// - Parameters:
+  ///   - accumulate: gradients start from ones and are added to, instead of garbage that is overwritten.
+  ///   - replacing: gradients stand where the operation says they may.
+  func run(threads: Int, accumulate: Bool = false, replacing: Bool = false) -> Result {
     let pool = ThreadPool(threads: threads)
     defer { pool.shutDown() }
     let site = Site(
@@ -63,8 +65,13 @@ struct Workbench {
     let start: Float = accumulate ? 1 : .signalingNaN
     let inputSlabs = zip(sample.inputs, inputs).map { slab($0, $1.values, filling: 0) }
     let outputSlab = slab(output, nil, filling: .signalingNaN)
-    let gradientSlabs = sample.inputs.map { slab($0, nil, filling: start) }
     let upstreamSlab = slab(output, upstream.values, filling: 0)
+    let gradientSlabs =
+      switch replacing ? sample.operation.inputGradientReplaces : .nothing {
+      case .nothing: sample.inputs.map { slab($0, nil, filling: start) }
+      case .outputGradient: [upstreamSlab]
+      case .input: inputSlabs
+      }
     let weights = parameters.map { values in
       let buffer = AlignedBuffer(count: values.count)
       buffer.fill(values.map { Float($0) })
