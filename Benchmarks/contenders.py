@@ -10,7 +10,7 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "17179869184", "MALLOC_TRIM_THRESHOLD_"
 
 TITLES = {
     "ours": "ours", "openvino": "OpenVINO", "onnxruntime": "onnxruntime", "tensorflow": "TensorFlow/Keras",
-    "torch-tuned": "PyTorch (channels last, malloc kept, denormals flushed)",
+    "scikit-image": "scikit-image", "torch-tuned": "PyTorch (channels last, malloc kept, denormals flushed)",
 }
 SHORT = {**TITLES, "torch-tuned": "PyTorch, tuned"}
 
@@ -30,7 +30,7 @@ class Contenders:
         return self.peers / "vtf" / "bin" / "python"
 
     def python(self, name):
-        return self.keras_python if name == "tensorflow" else self.torch_python
+        return self.keras_python if name in ("tensorflow", "scikit-image") else self.torch_python
 
     def there(self, name):
         return name == "ours" or self.python(name).exists()
@@ -50,6 +50,8 @@ class Contenders:
         if name == "tensorflow":
             script = [python, str(HERE / "peers" / "keras_unet.py"), *work.options(), *timing]
             return script, {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
+        if name == "scikit-image":
+            return [python, str(HERE / "peers" / "skimage_preprocess.py"), *timing], {}
         if name == "torch-tuned":
             return [python, str(HERE / "peers" / "torch_unet.py"), *work.options(), *timing, "--layout", "nhwc", "--flush-denormals"], KEEP_MEMORY
         raise ValueError(name)

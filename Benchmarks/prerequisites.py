@@ -43,8 +43,9 @@ def environment(folder, requirements):
 
 def peers(folder, names):
     """Installs the environments that the peers `names` need; one that cannot be had is left out, saying so."""
-    wanted = {"vtf": "requirements-keras.txt"} if "tensorflow" in names else {}
-    if set(names) - {"tensorflow"}:
+    with_keras = {"tensorflow", "scikit-image"}
+    wanted = {"vtf": "requirements-keras.txt"} if with_keras & set(names) else {}
+    if set(names) - with_keras:
         wanted["v"] = "requirements-torch.txt"
     for part, requirements in wanted.items():
         try:

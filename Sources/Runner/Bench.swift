@@ -3,7 +3,7 @@ import Engine
 import Foundation
 
 extension Runner {
-  public typealias BenchMode = EngineBenchmark.Mode
+  public typealias EngineMode = EngineBenchmark.Mode
   public typealias BenchPrecision = NetworkConfiguration.Precision
 
   fileprivate struct BenchSummary: Encodable {
@@ -37,7 +37,7 @@ extension Runner {
 
   /// How one measurement goes.
   public struct BenchOptions: Sendable {
-    public var mode: BenchMode
+    public var mode: EngineMode
     public var batch: Int
     public var threads: Int?
     public var precision: BenchPrecision
@@ -46,7 +46,7 @@ extension Runner {
     /// Also time every layer.
     public var layers: Bool
     public var json: Bool
-    public init(mode: BenchMode, batch: Int, threads: Int?, precision: BenchPrecision, seconds: Double, layers: Bool, json: Bool) {
+    public init(mode: EngineMode, batch: Int, threads: Int?, precision: BenchPrecision, seconds: Double, layers: Bool, json: Bool) {
       (self.mode, self.batch, self.threads, self.precision) = (mode, batch, threads, precision)
       (self.seconds, self.layers, self.json) = (seconds, layers, json)
     }

@@ -29,7 +29,8 @@ struct Bench: AsyncParsableCommand {
     discussion: "Example: runner bench --architecture unet --base-filters 16 --mode train --batch 16 --json")
 
   @OptionGroup var network: NetworkArguments
-  @Option(help: "infer or train.") var mode = Runner.BenchMode.infer
+  enum Mode: String, ExpressibleByArgument, CaseIterable { case infer, train, preprocess }
+  @Option(help: "infer or train; preprocess times CLAHE and total variation instead of a network.") var mode = Mode.infer
   @Option(help: ArgumentHelp("Patches at once.", valueName: "n")) var batch = 1
   @OptionGroup var threads: Threads
   @OptionGroup var instructionSet: InstructionSet
@@ -39,19 +40,21 @@ struct Bench: AsyncParsableCommand {
   @Flag(help: "One JSON object.") var json = false
 
   func validate() throws {
-    if network.architecture == nil { throw ValidationError("name a network with --architecture") }
+    if network.architecture == nil && mode != .preprocess { throw ValidationError("name a network with --architecture") }
     if !(1...4096).contains(batch) { throw ValidationError("--batch \(batch): accepted: 1 to 4096") }
     if !(0...3600).contains(seconds) { throw ValidationError("--seconds \(seconds): accepted: 0 to 3600") }
   }
 
   func run() async throws {
+    guard let mode = Runner.EngineMode(rawValue: mode.rawValue) else {
+      return try await finish { try Runner.benchPreprocessing(seconds: seconds, json: json, $0) }
+    }
     let options = Runner.BenchOptions(
       mode: mode, batch: batch, threads: threads.threads, precision: precision, seconds: seconds, layers: layers, json: json)
     try await finish { try Runner.bench(network.choice, options, $0) }
   }
 }
 
-extension Runner.BenchMode: ExpressibleByArgument {}
 extension Runner.BenchPrecision: ExpressibleByArgument {}
 
 struct NetworkArguments: ParsableArguments {
