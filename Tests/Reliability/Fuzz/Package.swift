@@ -30,6 +30,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CLibYAML", path: "Rooms/CLibYAML", pkgConfig: "yaml-0.1"),
     .systemLibrary(name: "CZlib", path: "Rooms/CZlib", pkgConfig: "zlib"),
+    roomC("CCurl", links: [.linkedLibrary("dl")]),
     roomC("CLibPNG", [], fuzzedC, links: [.linkedLibrary("png16")]),
     roomC("COpenBLAS", links: [.linkedLibrary("dl")]),
     roomC("CKernels", ["COpenBLAS"]),
@@ -41,7 +42,7 @@ let package = Package(
     room("NetworkGraph", ["TensorCore", "Ops"], plain),
     room("Architectures", ["NetworkGraph"], plain),
     room("Imaging", ["CLibPNG", "TensorCore", "Diagnostics", "Files"]),
-    room("Datasets", ["CZlib", "Diagnostics", "ExperimentSpec", "TensorCore", "Imaging", crypto]),
+    room("Datasets", ["CCurl", "CZlib", "Diagnostics", "ExperimentSpec", "TensorCore", "Imaging", crypto]),
     room("ExperimentGraph", ["ExperimentSpec", crypto], plain),
     room("Schedule", ["ExperimentGraph"], plain),
     room("Engine", ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", crypto]),
@@ -55,6 +56,7 @@ let package = Package(
       exclude: ["event.proto"], swiftSettings: plain),
     room("Runner", [
       "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "Imaging", "Engine", "Architectures", "Metrics", "Report", "TensorBoard",
+      .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .target(name: "CLibFuzzer", path: "Sources/CLibFuzzer"),
     .executableTarget(name: "fuzz", dependencies: [
