@@ -42,14 +42,14 @@ let package = Package(
 
     // Rooms, in the order of the data's way; each imports only what stands above it
     .target(name: "Diagnostics"),
-    .target(name: "Files", dependencies: ["Diagnostics"]),
+    .target(name: "Files", dependencies: ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "ExperimentSpec", dependencies: ["CLibYAML", "Diagnostics", .product(name: "OrderedCollections", package: "swift-collections")]),
     .target(name: "TensorCore", swiftSettings: fastSwift),
     .target(name: "Ops", dependencies: ["TensorCore", "CKernels", "COpenBLAS"], swiftSettings: fastSwift),
     .target(name: "NetworkGraph", dependencies: ["TensorCore", "Ops"], swiftSettings: fastSwift),
     .target(name: "Architectures", dependencies: ["NetworkGraph"]),
     .target(name: "Imaging", dependencies: ["CLibPNG", "TensorCore", "Diagnostics", "Files"], swiftSettings: fastSwift),
-    .target(name: "Datasets", dependencies: ["CCurl", "CZlib", "Diagnostics", "ExperimentSpec", "TensorCore", "Imaging", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: fastSwift),
+    .target(name: "Datasets", dependencies: ["CCurl", "CZlib", "Diagnostics", "ExperimentSpec", "Files", "TensorCore", "Imaging", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: fastSwift),
     .target(name: "ExperimentGraph", dependencies: ["ExperimentSpec", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "Schedule", dependencies: ["ExperimentGraph"]),
     .target(name: "Engine", dependencies: ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: fastSwift),
@@ -57,7 +57,7 @@ let package = Package(
     .target(name: "Report", dependencies: ["Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
     .target(name: "TensorBoard", dependencies: ["Diagnostics", .product(name: "SwiftProtobuf", package: "swift-protobuf")], exclude: ["event.proto"]),
     .target(name: "Runner", dependencies: [
-      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "Imaging", "Engine", "Architectures", "Metrics", "Report", "TensorBoard",
+      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "TensorCore", "Imaging", "Engine", "Architectures", "Metrics", "Report", "TensorBoard",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .executableTarget(
@@ -71,15 +71,15 @@ let package = Package(
     tests("KernelTests", ["CKernels", "COpenBLAS"]),
     tests("OpsTests", ["Ops", "TensorCore"]),
     tests("NetworkTests", ["NetworkGraph", "Architectures", "Engine", "Ops", "TensorCore"], fixtures: true),
-    tests("EngineTests", ["Engine", "Architectures", "NetworkGraph", "TensorCore"]),
+    tests("EngineTests", ["Engine", "Architectures", "Files", "NetworkGraph", "TensorCore"]),
     tests("ImagingTests", ["Imaging", "TensorCore", "Diagnostics"], fixtures: true),
-    tests("DatasetsTests", ["Datasets", "CZlib", "Imaging", "ExperimentSpec", "Diagnostics"]),
+    tests("DatasetsTests", ["Datasets", "CZlib", "Imaging", "ExperimentSpec", "Diagnostics", "Files"]),
     tests("ScheduleTests", ["Schedule", "ExperimentGraph", "ExperimentSpec"]),
     tests("MetricsTests", ["Metrics", "Imaging"], fixtures: true),
     tests("ReportTests", ["Report", "ExperimentSpec", "Imaging", "Diagnostics"], fixtures: true),
     tests("TensorBoardTests", ["TensorBoard"], fixtures: true),
     tests("HardInputTests", [
-      "CZlib", "Diagnostics", "ExperimentSpec", "TensorCore", "Imaging", "Datasets", "ExperimentGraph", "NetworkGraph", "Architectures", "Engine", "Report", "Runner",
+      "CZlib", "Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", "Datasets", "ExperimentGraph", "NetworkGraph", "Architectures", "Engine", "Report", "Runner",
     ], fixtures: true),
     tests("RunnerTests", ["Runner", "Engine", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
   ]

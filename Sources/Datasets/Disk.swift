@@ -85,13 +85,6 @@ enum Disk {
     try list(folder).filter { $0.utf8.count > 4 && $0.suffix(4).lowercased() == ".png" }
   }
 
-  /// Makes a folder and those above it that are not there.
-  static func makeFolder(_ path: String) throws {
-    if kind(path) == .folder { return }
-    if let slash = path.lastIndex(of: "/"), slash != path.startIndex { try makeFolder(String(path[..<slash])) }
-    if mkdir(path, 0o777) != 0, errno != EEXIST { throw failure(path) }
-  }
-
   static func failure(_ path: String, _ number: Int32 = errno) -> UserError {
     UserError.missing(path, String(cString: strerror(number)))
   }

@@ -1,5 +1,6 @@
 import Diagnostics
 import ExperimentSpec
+import Files
 import Foundation
 
 /// Brings the public images into a folder: download, unpack, verify, move into place. What is there is never half of it.
@@ -41,7 +42,7 @@ public struct Fetch: Sendable {
       throw UserError("\(base): not an address to fetch from", exitCode: .badCommandOrSpec, hints: ["for example: --url \(Self.publicBase)"])
     }
     let work = "\(folder).fetch", unpacked = "\(work)/unpacked"
-    try Disk.makeFolder(work)
+    try DurableFile.makeFolder(work)
     let lock = try Disk.lock("\(work)/lock", busy: "another fetch into this folder is running")
     defer { close(lock) }
 
@@ -71,12 +72,12 @@ public struct Fetch: Sendable {
     do {
       let zip = try ZipArchive(path: path)
       let wanted = zip.entries.filter { !$0.path.split(separator: "/").contains { $0.hasPrefix(".") || $0 == "__MACOSX" } }
-      try Disk.makeFolder(folder)
+      try DurableFile.makeFolder(folder)
       _ = try parallelMap(count: wanted.count, threads: threads) { i in
         let entry = wanted[i]
         let relative = entry.path.hasPrefix("\(archive)/") ? String(entry.path.dropFirst(archive.count + 1)) : entry.path
         let target = "\(folder)/\(relative)"
-        try Disk.makeFolder(String(target[..<target.lastIndex(of: "/")!]))
+        try DurableFile.makeFolder(String(target[..<target.lastIndex(of: "/")!]))
         try Disk.write(zip.contents(entry), to: target)
         if i % 100 == 99 || i == wanted.count - 1 { progress(.unpacking(archive: archive, files: i + 1, total: wanted.count)) }
       }

@@ -1,4 +1,5 @@
 import Diagnostics
+import TensorCore
 
 #if canImport(Glibc)
   import Glibc
@@ -16,10 +17,10 @@ final class MappedMemory: @unchecked Sendable {
   let byteCount: Int
   private let isFile: Bool
 
-  /// Zeroed memory, of which only the pages that are written take room.
-  init(byteCount: Int) {
+  /// Zeroed memory, of which only the pages that are written take room. Throws `OutOfMemory`.
+  init(byteCount: Int) throws {
     let map = mmap(nil, max(byteCount, 1), PROT_READ | PROT_WRITE, MAP_PRIVATE | anonymous | MAP_NORESERVE, -1, 0)
-    guard let map, map != MAP_FAILED else { fatalError("no memory for \(byteCount) bytes: \(String(cString: strerror(errno)))") }
+    guard let map, map != MAP_FAILED else { throw OutOfMemory(bytes: byteCount) }
     (base, self.byteCount, isFile) = (map, byteCount, false)
   }
 

@@ -1,5 +1,6 @@
 import CZlib
 import Diagnostics
+import Files
 import Foundation
 import Imaging
 
@@ -26,7 +27,7 @@ extension PatchStore {
     var patches: [Patch]
   }
 
-  /// Writes the store whole or not at all: into a file beside `path` that is then renamed. Throws `UserError` (exit 5).
+  /// Writes the store whole or not at all. Throws `UserError` (exit 5).
   public func save(to path: String) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
@@ -36,28 +37,19 @@ extension PatchStore {
     var tail: [UInt8] = []
     for value in [size, count, indexBytes, 0] { tail += Self.bytes(UInt32(value)) }
 
-    let temporary = "\(path).\(getpid()).tmp"
-    guard let file = fopen(temporary, "wb") else { throw Disk.failure(path) }
-    var sum: UInt = 0, fault: Int32 = 0
-    func put(_ bytes: UnsafeRawBufferPointer) {
-      guard fault == 0, bytes.count > 0 else { return }
-      sum = Self.checksum(bytes, sum)
-      if fwrite(bytes.baseAddress, 1, bytes.count, file) != bytes.count { fault = errno }
-    }
-    // The checksum is known only at the end; its place is written last.
-    let head = Self.magic + Self.bytes(Self.version) + Self.bytes(0)
-    if fwrite(head, 1, head.count, file) != head.count { fault = errno }
-    tail.withUnsafeBytes(put)
-    index.withUnsafeBytes(put)
-    for i in patches.indices { put(UnsafeRawBufferPointer(imageValues(i))) }
-    for i in patches.indices { put(UnsafeRawBufferPointer(maskValues(i))) }
-    if fault == 0, fseek(file, 12, SEEK_SET) != 0 || fwrite(Self.bytes(UInt32(sum)), 1, 4, file) != 4 { fault = errno }
-    if fflush(file) != 0 || fsync(fileno(file)) != 0, fault == 0 { fault = errno }
-    if fclose(file) != 0, fault == 0 { fault = errno }
-    if fault == 0, rename(temporary, path) != 0 { fault = errno }
-    if fault != 0 {
-      unlink(temporary)
-      throw Disk.failure(path, fault)
+    try DurableFile.write(to: path) { file in
+      var sum: UInt = 0
+      func put(_ bytes: UnsafeRawBufferPointer) throws {
+        sum = Self.checksum(bytes, sum)
+        try file.append(bytes)
+      }
+      // The checksum is known only at the end; its place is written last.
+      try (Self.magic + Self.bytes(Self.version) + Self.bytes(0)).withUnsafeBytes { try file.append($0) }
+      try tail.withUnsafeBytes(put)
+      try index.withUnsafeBytes(put)
+      for i in patches.indices { try put(UnsafeRawBufferPointer(imageValues(i))) }
+      for i in patches.indices { try put(UnsafeRawBufferPointer(maskValues(i))) }
+      try Self.bytes(UInt32(sum)).withUnsafeBytes { try file.replace(at: 12, with: $0) }
     }
   }
 
@@ -65,15 +57,15 @@ extension PatchStore {
   public init(contentsOf path: String) throws {
     let storage = try MappedMemory(mapping: path)
     let all = UnsafeRawBufferPointer(start: storage.base, count: storage.byteCount)
-    func damaged(_ message: String) -> UserError { .damaged(path, "damaged patch file: \(message)", hints: ["delete it; it is made again"]) }
+    func damaged(_ message: String) -> UserError { .damaged(path, "damaged patch file: \(message)") }
     guard all.count >= Self.headerBytes, all.prefix(8).elementsEqual(Self.magic) else { throw damaged("no patches") }
     func word(_ at: Int) -> UInt32 { UInt32(littleEndian: all.loadUnaligned(fromByteOffset: at, as: UInt32.self)) }
     guard word(8) == Self.version else { throw damaged("version \(word(8)), expected \(Self.version)") }
     let (size, count, indexBytes) = (Int(word(16)), Int(word(20)), Int(word(24)))
     let images = Self.imagesOffset(indexBytes: indexBytes)
     // Without a product of three numbers that a damaged file may make overflow.
-    let bytes = all.count - images, area = 3 * size * size
-    guard size > 0, size <= 1 << 16, bytes >= 0, bytes % area == 0, bytes / area == count else { throw damaged("\(all.count) bytes are not \(count) patches of \(size) × \(size)") }
+    let bytes = all.count - images
+    guard 1...(1 << 16) ~= size, bytes >= 0, bytes % (3 * size * size) == 0, bytes / (3 * size * size) == count else { throw damaged("\(all.count) bytes are not \(count) patches of \(size) × \(size)") }
     guard Self.checksum(UnsafeRawBufferPointer(rebasing: all[16...]), 0) == UInt(word(12)) else { throw damaged("wrong checksum") }
     storage.release(all)
     guard let index = try? JSONDecoder().decode(Index.self, from: Data(all[Self.headerBytes..<(Self.headerBytes + indexBytes)])),

@@ -79,11 +79,11 @@ public struct Preparation: Sendable, Hashable {
 extension PatchStore {
   /// Cuts the items' images into patches: the grid of each version (the image and its augmented copies), then its random crops.
   ///
-  /// The same bits for any number of threads. `progress` gets (images done, images in all), from several threads.
-  /// Throws `UserError` where an image or its truth cannot be read.
+  /// The same bits for any number of threads. `progress` gets (images done, images in all), from several threads; what it
+  /// throws ends the work. Throws `UserError` where an image or its truth cannot be read.
   public static func prepare(
     _ items: [DatasetItem], of dataset: any Dataset, _ preparation: Preparation, threads: Int,
-    progress: (@Sendable (Int, Int) -> Void)? = nil
+    progress: (@Sendable (Int, Int) throws -> Void)? = nil
   ) throws -> PatchStore {
     let size = preparation.patches.size, area = size * size
     // Room for all that may be cut, so that every image knows its place at once; pages that crops leave unused are never touched.
@@ -93,7 +93,7 @@ extension PatchStore {
       places.append(places.last! + (1 + preparation.copies) * (grid + preparation.crops))
     }
     let room = places.last!
-    let storage = MappedMemory(byteCount: 3 * room * area), starts = places, done = Atomic(0)
+    let storage = try MappedMemory(byteCount: 3 * room * area), starts = places, done = Atomic(0)
     let cut = try parallelMap(count: items.count, threads: threads) { position in
       let item = items[position], image = try dataset.image(item).gray, mask = try dataset.truth(item).mask
       guard image.height == item.height, image.width == item.width else {
@@ -116,7 +116,7 @@ extension PatchStore {
           }
         }
       }
-      progress?(done.add(1, ordering: .relaxed).newValue, items.count)
+      try progress?(done.add(1, ordering: .relaxed).newValue, items.count)
       return patches
     }
     return PatchStore(

@@ -1,3 +1,4 @@
+import Files
 import Foundation
 import Diagnostics
 import ExperimentSpec
@@ -37,7 +38,7 @@ public enum Synthetic {
   /// Writes the whole set as a folder of images and masks (16-bit label images), training at the top and test under `test/`.
   /// Throws `UserError` (exit 5).
   public static func write(to folder: String, _ settings: DataSettings, threads: Int) throws {
-    for sub in ["images", "masks", "test/images", "test/masks"] { try Disk.makeFolder("\(folder)/\(sub)") }
+    for sub in ["images", "masks", "test/images", "test/masks"] { try DurableFile.makeFolder("\(folder)/\(sub)") }
     _ = try parallelMap(count: settings.syntheticTrain + settings.syntheticTest, threads: threads) { i in
       let part: DatasetItem.Part = i < settings.syntheticTrain ? .training : .test
       let index = part == .training ? i : i - settings.syntheticTrain

@@ -10,10 +10,11 @@ final class Adam {
   private let memory: ParameterMemory
   private let l2: Float
 
-  init(_ memory: ParameterMemory, l2: Double) {
+  /// - Throws: `OutOfMemory`.
+  init(_ memory: ParameterMemory, l2: Double) throws {
     (self.memory, self.l2) = (memory, Float(l2))
-    firstMoment = AlignedBuffer(count: memory.values.count)
-    secondMoment = AlignedBuffer(count: memory.values.count)
+    firstMoment = try AlignedBuffer(count: memory.values.count)
+    secondMoment = try AlignedBuffer(count: memory.values.count)
   }
 
   func reset() {

@@ -24,14 +24,21 @@ final class BatchSlices {
   /// Enough images that the deepest level fills the kernels, few enough to stay small. Fixed: it decides the order of sums.
   static let slice = 4
 
-  init(_ network: Network, batch: Int, precision: Precision, memory: ParameterMemory, threads: Int) {
+  /// - Throws: `OutOfMemory`.
+  init(_ network: Network, batch: Int, precision: Precision, memory: ParameterMemory, threads: Int) throws {
     (self.network, self.precision, self.memory) = (network, precision, memory)
-    pool = ThreadPool(threads: threads) { ck_flush_denormals() }
+    let pool = ThreadPool(threads: threads) { ck_flush_denormals() }
+    self.pool = pool
     trainingSlice = network.needsWholeBatch ? batch : min(Self.slice, batch)
-    largest = Program(network, images: trainingSlice, training: true, precision: precision, parameters: memory, pool: pool)
-    programs[Key(images: trainingSlice, training: true)] = largest
+    do {
+      largest = try Program(network, images: trainingSlice, training: true, precision: precision, parameters: memory, pool: pool)
+      probabilities = try (0..<threads).map { _ in try AlignedBuffer(count: network.image.plane) }
+    } catch {
+      pool.shutDown()
+      throw error
+    }
     masks = .allocate(capacity: max(trainingSlice, Self.slice) * network.image.plane)
-    probabilities = (0..<threads).map { _ in AlignedBuffer(count: network.image.plane) }
+    programs[Key(images: trainingSlice, training: true)] = largest
   }
 
   deinit {
@@ -43,28 +50,31 @@ final class BatchSlices {
   var plannedBytes: Int { (programs.values.map(\.workingBytes).max() ?? 0) + programs.values.reduce(0) { $0 + $1.residentBytes } }
 
   /// Makes the program of a slice of validation, which otherwise the first validation does.
-  func prepareForValidation() { _ = program(images: Self.slice, training: false) }
+  func prepareForValidation() throws { _ = try program(images: Self.slice, training: false) }
 
-  private func program(images: Int, training: Bool) -> Program {
+  private func program(images: Int, training: Bool) throws -> Program {
     let key = Key(images: images, training: training)
     if let program = programs[key] { return program }
-    let program = Program(network, images: images, training: training, precision: precision, parameters: memory, pool: pool, sharing: largest)
+    let program = try Program(network, images: images, training: training, precision: precision, parameters: memory, pool: pool, sharing: largest)
     programs[key] = program
     return program
   }
 
-  /// Sum of the losses of these samples; in training, `memory` then holds the gradients of their mean.
-  func run(_ samples: any PatchSource, _ indices: [Int], training: Bool, loss: SegmentationLoss, draw: ([Int]) -> DropoutDraw?) -> Double {
+  /// Sum of the losses of these samples, added to `before`; in training, `memory` then holds the gradients of their mean.
+  /// - Throws: `OutOfMemory`.
+  func run(
+    _ samples: any PatchSource, _ indices: [Int], onto before: Double = 0, training: Bool, loss: SegmentationLoss, draw: ([Int]) -> DropoutDraw?
+  ) throws -> Double {
     ck_flush_denormals()  // this thread works too
     let plane = samples.side * samples.side, size = training ? trainingSlice : Self.slice
-    var sum = 0.0, start = 0
+    var sum = before, start = 0
     while start < indices.count {
       // A remainder smaller than a slice goes one image at a time, so that two programs serve every batch size,
       // unless the batch must stay whole.
       let rest = indices.count - start
       let images = rest >= size ? size : (training && network.needsWholeBatch ? rest : 1)
       let slice = Array(indices[start..<start + images])
-      let program = program(images: images, training: training)
+      let program = try program(images: images, training: training)
       // Every task below writes its own image's part.
       nonisolated(unsafe) let input = program.input, masks = masks
       pool.run(tasks: images) { n, _ in

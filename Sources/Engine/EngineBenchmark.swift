@@ -52,12 +52,12 @@ public struct EngineBenchmark: Sendable {
   }
 
   /// - Parameter byLayer: also time every layer of one slice.
-  /// - Throws: `ShapeError` where the side does not fit the network.
+  /// - Throws: `ShapeError` where the side does not fit the network; `OutOfMemory`.
   public func run(byLayer: Bool = false) throws -> Result {
     let clock = ContinuousClock(), start = clock.now, before = Processor.residentMegabytes
     var random = CounterRandom(seed: 0, purpose: .testing)
     let images = (0..<batch * side * side).map { _ in random.uniform() }
-    let call: () -> Void, planned: Int
+    let call: () throws -> Void, planned: Int
     let layers: () -> [Result.Layer]
     let symbolic = try network.network(height: side, width: side)
     switch mode {
@@ -67,27 +67,27 @@ public struct EngineBenchmark: Sendable {
       planned = predictor.plannedBytes + 2 * 4 * images.count  // patches, and their probabilities
       layers = { predictor.profile() }
     case .train:
-      let memory = ParameterMemory(symbolic, training: true)
+      let memory = try ParameterMemory(symbolic, training: true)
       memory.initialize(seed: 1)
-      let adam = Adam(memory, l2: 0)
-      let slices = BatchSlices(symbolic, batch: batch, precision: network.precision, memory: memory, threads: threads)
+      let adam = try Adam(memory, l2: 0)
+      let slices = try BatchSlices(symbolic, batch: batch, precision: network.precision, memory: memory, threads: threads)
       let samples = Samples(side: side, images: images, masks: images.map { $0 > 0.8 ? 1 : 0 })
       let loss = SegmentationLoss(bceWeight: 1, diceSmooth: 1)
       call = {
-        _ = slices.run(samples, Array(0..<batch), training: true, loss: loss) { DropoutDraw(seed: 1, epoch: 1, samples: $0) }
+        _ = try slices.run(samples, Array(0..<batch), training: true, loss: loss) { DropoutDraw(seed: 1, epoch: 1, samples: $0) }
         adam.update(learningRate: 1e-3, pool: slices.pool)
       }
       planned = slices.plannedBytes + 4 * 4 * memory.values.count + 5 * images.count  // patches, and their masks
       layers = { slices.profile() }
     }
-    call()
+    try call()
     let first = (clock.now - start).seconds * 1e3, firstEnded = Date().timeIntervalSince1970
-    call()
+    try call()
     var times: [Double] = []
     let begin = clock.now
     while times.count < 3 || (clock.now - begin).seconds < seconds {
       let before = clock.now
-      call()
+      try call()
       times.append((clock.now - before).seconds * 1e3 / Double(batch))
     }
     return Result(

@@ -77,16 +77,17 @@ extension NetworkConfiguration {
   /// Megabytes (10⁶ bytes) that the engine will hold: arena, scratch, packed weights of all programs that live at once, weights and, in
   /// training, gradients, optimiser and the best weights so far. The rest of the process (`Processor.residentMegabytes` before
   /// anything is built) comes on top.
-  public func plannedMegabytes(side: Int, batch: Int, training: Bool, threads: Int = 1) throws(ShapeError) -> Double {
-    let network = try network(height: side, width: side), memory = ParameterMemory(network, training: training)
+  /// - Throws: `ShapeError`, `OutOfMemory`.
+  public func plannedMegabytes(side: Int, batch: Int, training: Bool, threads: Int = 1) throws -> Double {
+    let network = try network(height: side, width: side), memory = try ParameterMemory(network, training: training)
     guard training else {
       let pool = ThreadPool(threads: threads)
       defer { pool.shutDown() }
-      let program = Program(network, images: batch, training: false, precision: precision, parameters: memory, pool: pool)
+      let program = try Program(network, images: batch, training: false, precision: precision, parameters: memory, pool: pool)
       return Double(program.workingBytes + program.residentBytes + 4 * memory.values.count) / 1e6
     }
-    let slices = BatchSlices(network, batch: batch, precision: precision, memory: memory, threads: threads)
-    slices.prepareForValidation()
+    let slices = try BatchSlices(network, batch: batch, precision: precision, memory: memory, threads: threads)
+    try slices.prepareForValidation()
     return Double(slices.plannedBytes + 5 * 4 * memory.values.count) / 1e6
   }
 }

@@ -17,9 +17,10 @@ public struct NetworkWeights: Sendable {
     try Safetensors(entries: entries, metadata: metadata).write(to: path)
   }
 
+  /// - Parameter ours: whether the file must carry our checksum.
   /// - Throws: `UserError`: exit 5 (unreadable), 6 (damaged, or of another network).
-  public static func read(_ path: String, for configuration: NetworkConfiguration) throws -> NetworkWeights {
-    let file = try Safetensors.read(path)
+  public static func read(_ path: String, for configuration: NetworkConfiguration, ours: Bool = false) throws -> NetworkWeights {
+    let file = try Safetensors.read(path, ours: ours)
     let side = configuration.options.sideDivisor * 2
     let parameters = try configuration.network(height: side, width: side).parameters
     let values = try parameters.map { parameter in

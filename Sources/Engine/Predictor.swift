@@ -12,13 +12,17 @@ public final class Predictor {
   /// - Parameters:
   ///   - height, width: of a patch, multiples of 2^(N−1).
   ///   - batch: patches worked at once.
-  /// - Throws: `ShapeError` where the sides do not fit the network.
+  /// - Throws: `ShapeError` where the sides do not fit the network; `OutOfMemory`.
   public init(network configuration: NetworkConfiguration, weights: NetworkWeights, height: Int, width: Int, batch: Int, threads: Int) throws {
     let network = try configuration.network(height: height, width: width)
-    memory = ParameterMemory(network, training: false)
+    memory = try ParameterMemory(network, training: false)
     memory.restore(weights.values)
-    pool = ThreadPool(threads: threads) { ck_flush_denormals() }
-    program = Program(network, images: batch, training: false, precision: configuration.precision, parameters: memory, pool: pool)
+    let pool = ThreadPool(threads: threads) { ck_flush_denormals() }
+    self.pool = pool
+    do { program = try Program(network, images: batch, training: false, precision: configuration.precision, parameters: memory, pool: pool) } catch {
+      pool.shutDown()
+      throw error
+    }
     plane = height * width
   }
 

@@ -40,16 +40,21 @@ public struct Safetensors: Sendable {
   private static let checksumKey = "sha256"
 
   /// - Throws: `UserError` (exit 5) where the file cannot be written; the old file then stands.
-  public func write(to path: String) throws {
-    var data = Data()
-    for entry in entries { entry.values.withUnsafeBytes { data.append(contentsOf: $0) } }
-    var metadata = metadata
-    metadata[Self.checksumKey] = Self.checksum(try header(metadata), data)
-    let header = try header(metadata)
-    var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
-    file.append(header)
-    file.append(data)
-    try DurableFile.write(file, to: path)
+  public func write(to path: String) throws { try DurableFile.write(try bytes, to: path) }
+
+  /// The file's contents.
+  var bytes: Data {
+    get throws {
+      var data = Data()
+      for entry in entries { entry.values.withUnsafeBytes { data.append(contentsOf: $0) } }
+      var metadata = metadata
+      metadata[Self.checksumKey] = Self.checksum(try header(metadata), data)
+      let header = try header(metadata)
+      var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
+      file.append(header)
+      file.append(data)
+      return file
+    }
   }
 
   private func header(_ metadata: [String: String]) throws -> Data {
@@ -85,9 +90,9 @@ public struct Safetensors: Sendable {
     return bytes
   }
 
-  /// Files of others carry no checksum and are read without one.
+  /// - Parameter ours: whether it must carry our checksum; files of others have none.
   /// - Throws: `UserError`: exit 5 where the file cannot be read, exit 6 where it is damaged.
-  public static func read(_ path: String) throws -> Safetensors {
+  public static func read(_ path: String, ours: Bool = false) throws -> Safetensors {
     let file: Data
     do { file = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
       throw UserError("\(path): cannot be read: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
@@ -119,6 +124,8 @@ public struct Safetensors: Sendable {
     result.entries = located.sorted { ($0.0, $0.1.name) < ($1.0, $1.1.name) }.map(\.1)
     if let stated = result.metadata.removeValue(forKey: checksumKey) {
       guard (try? checksum(result.header(result.metadata), data)) == stated else { throw damaged("its checksum does not match") }
+    } else if ours {
+      throw damaged("it has no checksum")
     }
     return result
   }

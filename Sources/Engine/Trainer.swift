@@ -1,4 +1,6 @@
 import CKernels
+import Diagnostics
+import Files
 import NetworkGraph
 import Ops
 import TensorCore
@@ -43,6 +45,18 @@ public struct TrainingOutcome: Sendable {
   public var stopped: Bool
 }
 
+/// Where a training keeps its place, and how often.
+public struct Checkpointing {
+  public var files: TwoGenerations
+  /// Within an epoch; beside these, one is written after every epoch and on a stop.
+  public var interval: Duration
+  /// How often one was asked for so far; one is written when it rises.
+  public var timesAsked: () -> Int
+  public init(_ files: TwoGenerations, interval: Duration = .seconds(120), timesAsked: @escaping () -> Int = { 0 }) {
+    (self.files, self.interval, self.timesAsked) = (files, interval, timesAsked)
+  }
+}
+
 public enum TrainingError: Error, Sendable, CustomStringConvertible {
   case notFinite(epoch: Int, batch: Int)
   public var description: String {
@@ -70,7 +84,7 @@ public final class Trainer {
   /// Those that are done, an earlier run's among them.
   public var epochs: [EpochResult] { state.epochs }
 
-  /// - Throws: `ShapeError` where the network does not fit the patches.
+  /// - Throws: `ShapeError` where the network does not fit the patches; `OutOfMemory`.
   public init(
     network configuration: NetworkConfiguration, training: TrainingConfiguration, phases: [TrainingPhase], samples: any PatchSource,
     trainingIndices: [Int], validationIndices: [Int], threads: Int
@@ -79,29 +93,48 @@ public final class Trainer {
     (self.training, self.phases, self.samples) = (training, phases, samples)
     (self.trainingIndices, self.validationIndices) = (trainingIndices, validationIndices)
     network = try configuration.network(height: samples.side, width: samples.side)
-    memory = ParameterMemory(network, training: true)
+    memory = try ParameterMemory(network, training: true)
     memory.initialize(seed: training.seed)
-    adam = Adam(memory, l2: training.l2)
-    slices = BatchSlices(
+    adam = try Adam(memory, l2: training.l2)
+    slices = try BatchSlices(
       network, batch: min(training.batch, trainingIndices.count), precision: configuration.precision, memory: memory, threads: threads)
   }
 
   /// Begins behind a phase that is done, with what it left: the next phase restores the best weights and starts Adam anew, so nothing else
-  /// of the first counts. A checkpoint that `run` finds goes before it.
+  /// of the first counts.
   public func start(after epochs: [EpochResult], best weights: NetworkWeights, of epoch: Int, validationLoss: Double) {
     precondition(place(epochs.count).first, "\(epochs.count) epochs do not end a phase")
     state = TrainingState(epochs: epochs, best: weights.values, bestLoss: validationLoss, bestEpoch: epoch)
   }
 
+  /// Takes up the place that a checkpoint holds.
+  ///
+  /// - Parameter damaged: told of each checkpoint that is damaged; the one before it is then taken.
+  /// - Returns: whole epochs done and batches of the next; nil where there is no usable checkpoint and the training begins anew.
+  /// - Throws: `UserError` (exit 5) where a checkpoint cannot be read.
+  public func resume(from files: TwoGenerations, damaged: (_ error: UserError) -> Void) throws -> (epochs: Int, batches: Int)? {
+    guard let saved = try TrainingState.read(files, memory: memory, adam: adam, damaged: damaged) else { return nil }
+    state = saved
+    return (state.epochs.count, state.batchesDone)
+  }
+
   /// - Parameters:
-  ///   - checkpoint: a file resumed from where it is there, and written after every epoch and on a stop.
-  ///   - shouldStop: asked after each batch.
-  /// - Throws: `TrainingError.notFinite`; `UserError` where the checkpoint cannot be read or written.
+  ///   - epochDone: called before the epoch's checkpoint is written: what it writes down is at least as new as the checkpoint.
+  ///   - shouldStop: asked after each batch, of training and of validation.
+  /// - Throws: `TrainingError.notFinite`; `UserError` (exit 5) where a checkpoint cannot be written; `OutOfMemory`; what `epochDone` throws.
   public func run(
-    checkpoint: String?, progress: (TrainingProgress) -> Void, epochDone: (EpochResult) -> Void, shouldStop: () -> Bool
+    checkpointing: Checkpointing?, progress: (TrainingProgress) -> Void, epochDone: (EpochResult) throws -> Void, shouldStop: () -> Bool
   ) throws -> TrainingOutcome {
     let clock = ContinuousClock(), start = clock.now
-    if let checkpoint, let saved = try TrainingState.read(checkpoint, memory: memory, adam: adam) { state = saved }
+    var written = start, timesAsked = checkpointing?.timesAsked() ?? 0
+    func checkpoint() throws {
+      try checkpointing.map { try state.write($0.files, memory: memory, adam: adam) }
+      (written, timesAsked) = (clock.now, checkpointing?.timesAsked() ?? 0)
+    }
+    func stopped() throws -> TrainingOutcome {
+      try checkpoint()
+      return outcome(seconds: (clock.now - start).seconds, stopped: true)
+    }
     var patchesThisRun = 0
     let totalEpochs = phases.reduce(0) { $0 + $1.epochs }
     let batches = (trainingIndices.count + training.batch - 1) / training.batch
@@ -117,7 +150,7 @@ public final class Trainer {
       let order = random.permutation(trainingIndices.count).map { trainingIndices[$0] }
       while state.batchesDone < batches {
         let from = state.batchesDone * training.batch, batch = Array(order[from..<min(from + training.batch, order.count)])
-        let loss = step(batch, epoch: epoch, learningRate: phase.learningRate)
+        let loss = try step(batch, epoch: epoch, learningRate: phase.learningRate)
         guard loss.isFinite else { throw TrainingError.notFinite(epoch: epoch, batch: state.batchesDone + 1) }
         state.lossSum += loss * Double(batch.count)
         state.batchesDone += 1
@@ -127,12 +160,10 @@ public final class Trainer {
             phase: phase.name, epoch: epoch, epochs: totalEpochs, batch: state.batchesDone, batches: batches,
             loss: state.lossSum / Double(min(state.batchesDone * training.batch, order.count)),
             patchesPerSecond: Double(patchesThisRun) / max((clock.now - start).seconds, 1e-9)))
-        if shouldStop() && !(state.batchesDone == batches) {
-          if let checkpoint { try state.write(checkpoint, memory: memory, adam: adam) }
-          return outcome(seconds: (clock.now - start).seconds, stopped: true)
-        }
+        if shouldStop() { return try stopped() }
+        if let checkpointing, clock.now - written >= checkpointing.interval || checkpointing.timesAsked() > timesAsked { try checkpoint() }
       }
-      let validation = validate()
+      guard let validation = try validate(shouldStop) else { return try stopped() }
       guard validation.isFinite else { throw TrainingError.notFinite(epoch: epoch, batch: batches) }
       let result = EpochResult(
         phase: phase.name, epoch: epoch, trainLoss: state.lossSum / Double(order.count), validationLoss: validation,
@@ -140,8 +171,8 @@ public final class Trainer {
       if validation < state.bestLoss { (state.best, state.bestLoss, state.bestEpoch) = (memory.snapshot(), validation, epoch) }
       state.epochs.append(result)
       (state.batchesDone, state.lossSum) = (0, 0)
-      if let checkpoint { try state.write(checkpoint, memory: memory, adam: adam) }
-      epochDone(result)
+      try epochDone(result)
+      try checkpoint()
       if shouldStop() && state.epochs.count < totalEpochs { return outcome(seconds: (clock.now - start).seconds, stopped: true) }
     }
     return outcome(seconds: (clock.now - start).seconds, stopped: false)
@@ -158,17 +189,26 @@ public final class Trainer {
   }
 
   /// Gradient of the batch's mean loss, then one step of Adam.
-  private func step(_ batch: [Int], epoch: Int, learningRate: Double) -> Double {
-    let loss = SegmentationLoss(bceWeight: training.bceWeight, diceSmooth: training.diceSmooth)
-    let sum = slices.run(samples, batch, training: true, loss: loss, draw: { DropoutDraw(seed: self.training.seed, epoch: epoch, samples: $0) })
+  private func step(_ batch: [Int], epoch: Int, learningRate: Double) throws -> Double {
+    let sum = try slices.run(
+      samples, batch, training: true, loss: loss, draw: { DropoutDraw(seed: self.training.seed, epoch: epoch, samples: $0) })
     adam.update(learningRate: learningRate, pool: slices.pool)
     return sum / Double(batch.count)
   }
 
-  private func validate() -> Double {
-    let loss = SegmentationLoss(bceWeight: training.bceWeight, diceSmooth: training.diceSmooth)
-    return slices.run(samples, validationIndices, training: false, loss: loss, draw: { _ in nil }) / Double(validationIndices.count)
+  /// The mean loss, a few slices at a time (the sum's order is that of all at once); nil where `shouldStop` says so in between.
+  private func validate(_ shouldStop: () -> Bool) throws -> Double? {
+    let few = 4 * BatchSlices.slice
+    var sum = 0.0
+    for start in stride(from: 0, to: validationIndices.count, by: few) {
+      if start > 0, shouldStop() { return nil }
+      let part = Array(validationIndices[start..<min(start + few, validationIndices.count)])
+      sum = try slices.run(samples, part, onto: sum, training: false, loss: loss, draw: { _ in nil })
+    }
+    return sum / Double(validationIndices.count)
   }
+
+  private var loss: SegmentationLoss { SegmentationLoss(bceWeight: training.bceWeight, diceSmooth: training.diceSmooth) }
 
   private func outcome(seconds: Double, stopped: Bool) -> TrainingOutcome {
     TrainingOutcome(

@@ -1,4 +1,5 @@
 import Diagnostics
+import Files
 import Foundation
 import NetworkGraph
 
@@ -22,7 +23,7 @@ struct TrainingState {
   }
 
   /// - Throws: `UserError` (exit 5).
-  func write(_ path: String, memory: ParameterMemory, adam: Adam) throws {
+  func write(_ files: TwoGenerations, memory: ParameterMemory, adam: Adam) throws {
     let place = Place(
       epochs: epochs, batchesDone: batchesDone, lossSum: lossSum.bitPattern, bestLoss: bestLoss.bitPattern, bestEpoch: bestEpoch,
       adamStep: adam.step)
@@ -35,14 +36,30 @@ struct TrainingState {
       entries.append(Safetensors.Entry(name: "best/\(parameter.name)", shape: parameter.declaration.shape, values: values))
     }
     let json = String(decoding: try JSONEncoder().encode(place), as: UTF8.self)
-    try Safetensors(entries: entries, metadata: ["place": json]).write(to: path)
+    try files.write(try Safetensors(entries: entries, metadata: ["place": json]).bytes)
   }
 
-  /// - Returns: nil where there is no checkpoint.
+  /// The newest checkpoint that is whole; a damaged one is removed, lest it become the previous one of the next.
+  ///
+  /// - Parameter damaged: told of each damaged file.
+  /// - Returns: nil where there is none.
+  /// - Throws: `UserError`: exit 5 where one cannot be read.
+  static func read(
+    _ files: TwoGenerations, memory: ParameterMemory, adam: Adam, damaged: (_ error: UserError) -> Void
+  ) throws -> TrainingState? {
+    for path in files.present {
+      do { return try read(path, memory: memory, adam: adam) } catch let error as UserError where error.exitCode == .damagedData {
+        damaged(error)
+        try DurableFile.remove(path)
+      }
+    }
+    return nil
+  }
+
+  /// - Parameter ours: whether the file must carry our checksum.
   /// - Throws: `UserError`: exit 5 (unreadable), 6 (damaged, or of another network).
-  static func read(_ path: String, memory: ParameterMemory, adam: Adam) throws -> TrainingState? {
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
-    let file = try Safetensors.read(path)
+  static func read(_ path: String, memory: ParameterMemory, adam: Adam, ours: Bool = true) throws -> TrainingState {
+    let file = try Safetensors.read(path, ours: ours)
     func values(_ name: String, count: Int) throws -> [Float] {
       guard let entry = file[name], entry.values.count == count else {
         throw UserError("\(path): damaged: no \(name) of \(count) numbers", exitCode: .damagedData)

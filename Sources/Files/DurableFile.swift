@@ -12,57 +12,117 @@ import Foundation
 /// Writing a file so that, whatever happens, either the old or the new one stands there whole: a temporary file in the
 /// same folder, synced, renamed over the name, and the folder synced.
 public enum DurableFile {
+  /// - Parameter previous: where the old file goes; nil: it goes away. Between the two renames it is there alone.
   /// - Throws: `UserError` (exit 5) naming the path and the system's reason; the temporary file is removed.
-  public static func write(_ bytes: some ContiguousBytes, to path: String) throws {
-    let temporary = "\(path).\(getpid()).tmp"
-    let file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-    guard file >= 0 else { throw failure("cannot create", path) }
-    do {
-      try bytes.withUnsafeBytes { buffer in
-        var rest = buffer[...]
-        while !rest.isEmpty {
-          let written = Foundation.write(file, rest.baseAddress!, rest.count)
-          if written < 0 && errno == EINTR { continue }
-          guard written > 0 else { throw failure("cannot write", path) }
-          rest = rest.dropFirst(written)
-        }
-      }
-      guard fsync(file) == 0 else { throw failure("cannot sync", path) }
-    } catch {
-      close(file)
-      unlink(temporary)
-      throw error
-    }
-    guard close(file) == 0 else {
-      let error = failure("cannot close", path)
-      unlink(temporary)
-      throw error
-    }
-    guard rename(temporary, path) == 0 else {
-      let error = failure("cannot rename into place", path)
-      unlink(temporary)
-      throw error
-    }
-    let folder = (path as NSString).deletingLastPathComponent
-    let handle = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
-    if handle >= 0 {
-      fsync(handle)
-      close(handle)
-    }
+  public static func write(_ bytes: some ContiguousBytes, to path: String, keepingOldAs previous: String? = nil) throws {
+    try write(to: path, keepingOldAs: previous) { file in try bytes.withUnsafeBytes { try file.append($0) } }
   }
 
   public static func write(_ text: String, to path: String) throws { try write(Data(text.utf8), to: path) }
 
+  /// The same for a file that is made piece by piece.
+  public static func write(to path: String, keepingOldAs previous: String? = nil, _ body: (OpenFile) throws -> Void) throws {
+    let temporary = "\(path).\(getpid()).tmp"
+    do {
+      let file = try OpenFile(temporary, for: path)
+      try body(file)
+      try file.sync()
+      if let previous, rename(path, previous) != 0, errno != ENOENT { throw failure("cannot rename", path) }
+      guard rename(temporary, path) == 0 else { throw failure("cannot rename into place", path) }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+    try syncFolder(of: path)
+  }
+
+  /// Adds to a file's end, synced; where that fails the file is as it was. A last line that was cut off (by a power failure) is ended first.
+  /// - Throws: `UserError` (exit 5).
+  public static func append(line: Data, to path: String) throws {
+    let isNew = access(path, F_OK) != 0
+    let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    guard file >= 0 else { throw failure("cannot open", path) }
+    defer { close(file) }
+    let end = lseek(file, 0, SEEK_END)
+    guard end >= 0 else { throw failure("cannot seek", path) }
+    var last = UInt8(ascii: "\n")
+    if end > 0, pread(file, &last, 1, end - 1) != 1 { throw failure("cannot read", path) }
+    do {
+      try (last == UInt8(ascii: "\n") ? line : Data("\n".utf8) + line).withUnsafeBytes { try writeAll($0, to: file, path) }
+      guard fsync(file) == 0 else { throw failure("cannot sync", path) }
+    } catch {
+      ftruncate(file, end)
+      throw error
+    }
+    if isNew { try syncFolder(of: path) }
+  }
+
   /// Makes a folder and those above it; one that is there already is fine.
   /// - Throws: `UserError` (exit 5).
   public static func makeFolder(_ path: String) throws {
-    do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
-      throw UserError("\(path): cannot be made: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { return }
+    let above = (path as NSString).deletingLastPathComponent
+    if !above.isEmpty, above != path { try makeFolder(above) }
+    guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw failure("cannot be made", path) }
+  }
+
+  /// Removes a file; one that is not there is fine.
+  /// - Throws: `UserError` (exit 5).
+  public static func remove(_ path: String) throws {
+    guard unlink(path) == 0 || errno == ENOENT else { throw failure("cannot remove", path) }
+  }
+
+  /// A name that is to outlast a power failure needs its folder on the disk, too.
+  private static func syncFolder(of path: String) throws {
+    let folder = (path as NSString).deletingLastPathComponent
+    let handle = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
+    guard handle >= 0 else { throw failure("cannot open the folder of", path) }
+    defer { close(handle) }
+    // File systems that cannot sync a folder (some network ones) say EINVAL.
+    guard fsync(handle) == 0 || errno == EINVAL else { throw failure("cannot sync the folder of", path) }
+  }
+
+  fileprivate static func writeAll(_ bytes: UnsafeRawBufferPointer, to file: Int32, _ path: String) throws {
+    var rest = bytes[...]
+    while !rest.isEmpty {
+      let written = Foundation.write(file, rest.baseAddress!, rest.count)
+      if written < 0 && errno == EINTR { continue }
+      guard written > 0 else { throw failure("cannot write", path) }
+      rest = rest.dropFirst(written)
     }
   }
 
-  private static func failure(_ what: String, _ path: String) -> UserError {
+  fileprivate static func failure(_ what: String, _ path: String) -> UserError {
     UserError("\(path): \(what): \(String(cString: strerror(errno)))", exitCode: .inputOrOutputFailed)
+  }
+}
+
+/// A file that is being written and that nobody reads yet.
+public final class OpenFile {
+  private let file: Int32
+  private let path: String
+
+  /// - Parameter path: what messages call it.
+  fileprivate init(_ temporary: String, for path: String) throws {
+    file = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    self.path = path
+    guard file >= 0 else { throw DurableFile.failure("cannot create", path) }
+  }
+
+  deinit { if file >= 0 { close(file) } }
+
+  public func append(_ bytes: UnsafeRawBufferPointer) throws { try DurableFile.writeAll(bytes, to: file, path) }
+
+  /// Writes over what stands at `offset` and goes back to the end.
+  public func replace(at offset: Int, with bytes: UnsafeRawBufferPointer) throws {
+    guard lseek(file, off_t(offset), SEEK_SET) >= 0 else { throw DurableFile.failure("cannot seek", path) }
+    try append(bytes)
+    guard lseek(file, 0, SEEK_END) >= 0 else { throw DurableFile.failure("cannot seek", path) }
+  }
+
+  fileprivate func sync() throws {
+    guard fsync(file) == 0 else { throw DurableFile.failure("cannot sync", path) }
   }
 }
 

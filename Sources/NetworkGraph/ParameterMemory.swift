@@ -12,15 +12,16 @@ public final class ParameterMemory {
   public private(set) var version = 1
 
   /// - Parameter training: whether gradients are wanted.
-  public init(_ network: Network, training: Bool) {
+  /// - Throws: `OutOfMemory`.
+  public init(_ network: Network, training: Bool) throws {
     parameters = network.parameters
     var next = 0
     offsets = parameters.map { parameter in
       defer { next += (parameter.declaration.count + 15) / 16 * 16 }
       return next
     }
-    values = AlignedBuffer(count: next)
-    gradients = training ? AlignedBuffer(count: next) : nil
+    values = try AlignedBuffer(count: next)
+    gradients = training ? try AlignedBuffer(count: next) : nil
   }
 
   public func didChange() { version += 1 }

@@ -32,27 +32,28 @@ public final class Program {
   ///   - precision: what its convolutions multiply.
   ///   - parameters: the weights; several programs may share them.
   ///   - sharing: a program that never runs at the same time, whose memory is used again where it is large enough.
+  /// - Throws: `OutOfMemory`.
   public init(
     _ network: Network, images: Int, training: Bool, precision: Precision = .f32, parameters: ParameterMemory, pool: ThreadPool,
     sharing other: Program? = nil, fuse: Bool = true
-  ) {
+  ) throws {
     let lowered = network.lowered(training: training, fuse: fuse)
     let plan = MemoryPlan(lowered, images: images, training: training)
     (self.network, self.images, self.training, self.plan) = (lowered, images, training, plan)
     (self.parameters, self.pool) = (parameters, pool)
-    let arena = other.flatMap { $0.arena.count >= plan.arena ? $0.arena : nil } ?? AlignedBuffer(count: plan.arena)
+    let arena = try other.flatMap { $0.arena.count >= plan.arena ? $0.arena : nil } ?? AlignedBuffer(count: plan.arena)
     self.arena = arena
 
-    let compiled = lowered.nodes.enumerated().map { index, node in
-      node.operation.compile(
+    let compiled = try lowered.nodes.enumerated().map { index, node in
+      try node.operation.compile(
         Site(
           inputs: node.inputs.map { lowered.shapes[$0] }, output: lowered.shapes[node.output], images: images, training: training,
           precision: precision, layer: index, wantsInputGradient: node.inputs.map { training && plan.gradients[$0] != nil }))
     }
     let scratchCount = compiled.map(\.scratch).max() ?? 0, sharedCount = compiled.map(\.shared).max() ?? 0
-    scratch = other.flatMap { $0.scratch[0].count >= scratchCount ? $0.scratch : nil }
-      ?? (0..<pool.threads).map { _ in AlignedBuffer(count: scratchCount) }
-    shared = other.flatMap { $0.shared.count >= sharedCount ? $0.shared : nil } ?? AlignedBuffer(count: sharedCount)
+    scratch = try other.flatMap { $0.scratch[0].count >= scratchCount ? $0.scratch : nil }
+      ?? (0..<pool.threads).map { _ in try AlignedBuffer(count: scratchCount) }
+    shared = try other.flatMap { $0.shared.count >= sharedCount ? $0.shared : nil } ?? AlignedBuffer(count: sharedCount)
 
     func slab(_ value: Int, _ buffer: MemoryPlan.Buffer?) -> Slab {
       let shape = lowered.shapes[value]

@@ -33,7 +33,7 @@ public struct BatchNormalization: Operation, Hashable {
   /// batch, and computing it again is one pass of 30.
   public func isRecomputed(_ inputs: [FeatureShape]) -> Bool { true }
   public var inputGradientReplaces: Replaceable { .outputGradient }
-  public func compile(_ site: Site) -> any CompiledOperation { CompiledBatchNormalization(self, site) }
+  public func compile(_ site: Site) throws -> any CompiledOperation { try CompiledBatchNormalization(self, site) }
 
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
@@ -64,10 +64,10 @@ private final class CompiledBatchNormalization: CompiledOperation {
   /// Per channel: batch mean, 1/√(σ² + ε), scale, shift.
   private let statistics: AlignedBuffer
 
-  init(_ operation: BatchNormalization, _ site: Site) {
+  init(_ operation: BatchNormalization, _ site: Site) throws {
     self.operation = operation
     (shape, images, training) = (site.output, site.images, site.training)
-    statistics = AlignedBuffer(count: 4 * shape.channels)
+    statistics = try AlignedBuffer(count: 4 * shape.channels)
   }
 
   var resident: Int { statistics.count }

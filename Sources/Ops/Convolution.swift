@@ -101,7 +101,7 @@ public struct Convolution: Operation, Hashable {
       precision: precision == .bf16 ? CK_BFLOAT16 : CK_FLOAT32)
   }
 
-  public func compile(_ site: Site) -> any CompiledOperation { CompiledConvolution(self, site) }
+  public func compile(_ site: Site) throws -> any CompiledOperation { try CompiledConvolution(self, site) }
 
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
@@ -181,16 +181,16 @@ private final class CompiledConvolution: CompiledOperation {
   private let packedBackward: AlignedBuffer?
   private let folded: (kernel: AlignedBuffer, bias: AlignedBuffer)?
 
-  init(_ operation: Convolution, _ site: Site) {
+  init(_ operation: Convolution, _ site: Site) throws {
     self.operation = operation
     training = site.training
     wantsInputGradient = site.wantsInputGradient
     geometry = operation.geometry(site.inputs, images: site.images, precision: site.precision)
-    packedForward = AlignedBuffer(count: ck_conv_forward_packed(&geometry))
+    packedForward = try AlignedBuffer(count: ck_conv_forward_packed(&geometry))
     packedBackward = site.training && site.wantsInputGradient.contains(true)
-      ? AlignedBuffer(count: ck_conv_backward_data_packed(&geometry)) : nil
+      ? try AlignedBuffer(count: ck_conv_backward_data_packed(&geometry)) : nil
     folded = operation.foldsBatchNorm
-      ? (AlignedBuffer(count: operation.parameters(site.inputs)[0].count), AlignedBuffer(count: operation.filters)) : nil
+      ? (try AlignedBuffer(count: operation.parameters(site.inputs)[0].count), try AlignedBuffer(count: operation.filters)) : nil
   }
 
   var scratch: Int {

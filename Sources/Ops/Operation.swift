@@ -22,7 +22,8 @@ public protocol Operation: Sendable {
   func isRecomputed(_ inputs: [FeatureShape]) -> Bool
   /// What an input's gradient may be written over, where backward has no more use for it.
   var inputGradientReplaces: Replaceable { get }
-  func compile(_ site: Site) -> any CompiledOperation
+  /// - Throws: `OutOfMemory`.
+  func compile(_ site: Site) throws -> any CompiledOperation
   /// The definition in plain loops, training mode.
   func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar>
   static var samples: [OperationSample] { get }

@@ -25,7 +25,7 @@ public enum Report {
     try DurableFile.write(CSVFile.text(data.table(inputs.report)), to: file(TableRow.file))
     let claims = try data.claims(inputs.report, clock: false)
     if claims.isEmpty {
-      try? FileManager.default.removeItem(atPath: file(ClaimRow.file))
+      try DurableFile.remove(file(ClaimRow.file))
     } else {
       try DurableFile.write(CSVFile.text(claims), to: file(ClaimRow.file))
     }
@@ -43,11 +43,11 @@ public enum Report {
     if let svg = LossFigure(data)?.svg {
       if (try? Data(contentsOf: curves)) != Data(svg.utf8) {
         // A picture of other curves must not stand beside these, should nothing be there to render them.
-        try? FileManager.default.removeItem(at: curves.deletingPathExtension().appendingPathExtension("png"))
+        try DurableFile.remove(curves.deletingPathExtension().appendingPathExtension("png").path)
         try DurableFile.write(svg, to: curves.path)
       }
     } else {
-      for kind in ["svg", "png"] { try? FileManager.default.removeItem(at: curves.deletingPathExtension().appendingPathExtension(kind)) }
+      for kind in ["svg", "png"] { try DurableFile.remove(curves.deletingPathExtension().appendingPathExtension(kind).path) }
     }
     if let picture = inputs.segmentation?.rendered() {
       try PNG.write(picture, to: folder.appendingPathComponent("segmentation.png").path)

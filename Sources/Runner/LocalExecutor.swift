@@ -27,7 +27,7 @@ final class LocalExecutor: Sendable {
     (self.session, isFresh) = (session, options.fresh)
     let estimate = TimeEstimate(Costs(session, EarlierTrials(session.folder)).tasks(), slots: session.allotment.jobs)
     display = ProgressDisplay(session, trials: session.openTrials.count, estimate, console)
-    jobs = TrialJobs(session, retries: options.retries, display)
+    jobs = TrialJobs(session, options, display)
     stage = Stage(session.roster())
   }
 
@@ -37,7 +37,7 @@ final class LocalExecutor: Sendable {
     if isFresh { try session.removeTrials() }
     var failures: [Int: String] = [:]
     for (trial, reason) in session.refusals() {
-      try jobs.refuse(trial, because: reason)
+      jobs.refuse(trial, because: reason)
       failures[trial] = reason
     }
     let ended = stage.play(until: { Interrupts.signalReceived != nil }) { assignment, isAlone in

@@ -27,6 +27,7 @@ final class PatchCache: Sendable {
         display.begin(trial, .patches, of: data.index.training.count, "preparing the patches of \(data.index.training.count) training images")
         return try PatchStore.prepare(data.index.training, of: data.dataset, .training(settings), threads: session.cores) { done, _ in
           display.update(trial, .patches, done: done)
+          try Interrupts.check()
         }
       }
     }
@@ -47,6 +48,7 @@ final class PatchCache: Sendable {
         display.begin(trial, .patches, of: images.count, "preparing the patches of \(images.count) \(part) images")
         return try PatchStore.prepare(images, of: data.dataset, .scoring(settings), threads: session.cores) { done, _ in
           display.update(trial, .patches, done: done)
+          try Interrupts.check()
         }
       }
     }
@@ -64,8 +66,9 @@ final class PatchCache: Sendable {
   /// The store at `path`, or a new one that is put there. A damaged file is made again.
   private func stored(_ path: String, make: () throws -> PatchStore) throws -> PatchStore {
     if FileManager.default.fileExists(atPath: path) {
-      if let store = try? PatchStore(contentsOf: path) { return store }
-      try? FileManager.default.removeItem(atPath: path)
+      do { return try PatchStore(contentsOf: path) } catch let error as UserError where error.exitCode == .damagedData {
+        display.warn(error, "the patches are made again")
+      }
     }
     let store = try make()
     try DurableFile.makeFolder((path as NSString).deletingLastPathComponent)

@@ -1,3 +1,4 @@
+import Diagnostics
 import Engine
 import ExperimentGraph
 import Foundation
@@ -194,6 +195,14 @@ final class ProgressDisplay: Sendable {
   /// What a trial has to say beside its progress; the text begins with the trial's label.
   func message(_ trial: Int, _ text: String) {
     say(RunEvent("message", identity(trial) + [("text", .text(text))], text: "\(graph.label(ofTrial: trial)): \(text)"))
+  }
+
+  /// A fault that the run survives: what is wrong and what comes of it.
+  func warn(_ error: UserError, _ consequence: String) {
+    state.withLock { state in
+      erase(&state)
+      console.show(error.diagnostics.map { Diagnostic(.warning, "\($0.message); \(consequence)", at: $0.location) })
+    }
   }
 
   /// Takes the live lines away.

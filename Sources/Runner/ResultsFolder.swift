@@ -61,34 +61,82 @@ struct TrialFolder: Sendable {
   var log: TrialLog { TrialLog(path: "\(path)/log.jsonl") }
   var masks: String { "\(path)/masks.csv" }
   /// Not committed.
-  var checkpoint: String { "\(path)/checkpoint" }
+  var checkpoint: TwoGenerations { TwoGenerations("\(path)/checkpoint") }
   var weights: String { "\(path)/best.safetensors" }
   /// For TensorBoard.
   var events: String { "\(path)/\(EventFile.name)" }
 
-  /// nil where there is none, or none that can be read: then the trial runs again.
-  func readRecord() -> TrialRecord? {
-    guard let data = try? Data(contentsOf: URL(fileURLWithPath: record)) else { return nil }
-    guard let record = try? JSONDecoder().decode(TrialRecord.self, from: data), record.isSound else { return nil }
-    return record
+  /// nil where there is none, or a damaged one: then the trial runs again.
+  func readRecord() -> TrialRecord? { sealedRecord()?.record }
+
+  private func sealedRecord() -> SealedRecord? {
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: record)), Seal.isWhole(data) else { return nil }
+    guard let sealed = try? JSONDecoder().decode(SealedRecord.self, from: data), sealed.record.isSound else { return nil }
+    return sealed
   }
 
-  /// Whole or not at all; equal records give equal bytes.
-  func write(_ record: TrialRecord) throws {
+  /// The masks (a table of `MaskRuns`; nil where the trial failed) and, last, the record, which vouches for them. Each is written whole or not at
+  /// all; equal records give equal bytes.
+  func write(_ record: TrialRecord, masks table: String?) throws {
+    if let table { try DurableFile.write(table, to: masks) }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-    var data = try encoder.encode(record)
+    var data = try encoder.encode(SealedRecord(record: record, masks: table.map { Self.digest(Data($0.utf8)) }))
     data.append(UInt8(ascii: "\n"))
-    try DurableFile.write(data, to: self.record)
+    try DurableFile.write(Seal.close(data), to: self.record)
   }
 
   /// Whether the trial was evaluated, and did not fail.
   var hasScores: Bool { readRecord().map { $0.failure == nil } ?? false }
 
-  func readMasks() -> [String: Mask] { (try? String(contentsOfFile: masks, encoding: .utf8)).map(MaskRuns.masks(inTable:)) ?? [:] }
+  /// By image; empty where there are none, or damaged ones.
+  func readMasks() -> [String: Mask] {
+    guard let data = try? Data(contentsOf: URL(fileURLWithPath: masks)), sealedRecord()?.masks == Self.digest(data) else { return [:] }
+    return MaskRuns.masks(inTable: String(decoding: data, as: UTF8.self))
+  }
+
+  private static func digest(_ bytes: Data) -> String { String(decoding: Seal.hash(bytes), as: UTF8.self) }
 
   /// What the weights say of their training; nil where there are none.
   func trainedWeights() -> TrainedWeights? { TrainedWeights(header: weights) }
+
+  /// Whether a record is there that cannot be relied on.
+  var hasDamagedRecord: Bool { FileManager.default.fileExists(atPath: record) && readRecord() == nil }
+
+  /// A warning for each damaged file that the report is made of: what it is and what comes of it.
+  func damage() -> [Diagnostic] {
+    var found = log.damage()
+    if hasDamagedRecord {
+      found.append(
+        Diagnostic(
+          .warning, "\(record): damaged: its checksum does not match; the trial counts as not done",
+          hints: ["a run does it again; where the record is under version control, it can be restored"]))
+    } else if let data = try? Data(contentsOf: URL(fileURLWithPath: masks)), let stated = sealedRecord()?.masks, stated != Self.digest(data) {
+      found.append(Diagnostic(.warning, "\(masks): damaged: its checksum does not match; no picture is made of it"))
+    }
+    return found
+  }
+}
+
+/// A trial's record with the checksums of its masks and of itself.
+private struct SealedRecord: Codable {
+  var record: TrialRecord
+  var masks: String?
+  private enum CodingKeys: String, CodingKey { case sha256, masks = "masks_sha256" }
+
+  init(record: TrialRecord, masks: String?) { (self.record, self.masks) = (record, masks) }
+
+  init(from decoder: any Decoder) throws {
+    record = try TrialRecord(from: decoder)
+    masks = try decoder.container(keyedBy: CodingKeys.self).decodeIfPresent(String.self, forKey: .masks)
+  }
+
+  func encode(to encoder: any Encoder) throws {
+    try record.encode(to: encoder)
+    var own = encoder.container(keyedBy: CodingKeys.self)
+    try own.encodeIfPresent(masks, forKey: .masks)
+    try own.encode(Seal.open, forKey: .sha256)
+  }
 }
 
 /// What `best.safetensors` says of the training that made it, in its metadata: with it, a trial that only evaluates otherwise, or

@@ -18,7 +18,11 @@ public struct RunOptions: Sendable {
   /// Trials at once, and threads of each; what is nil is chosen so that the run is done soonest (`Allotment`).
   public var jobs: Int?
   public var threads: Int?
-  /// How often a failed trial is tried again.
+  /// Only the trials that failed before.
+  public var onlyFailed = false
+  /// Between the checkpoints within an epoch.
+  public var checkpointInterval = Duration.seconds(120)
+  /// How often a trial is tried again whose input, output or memory failed.
   public var retries = 0
   /// Run everything again, whatever is there.
   public var fresh = false

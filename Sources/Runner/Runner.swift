@@ -55,7 +55,9 @@ public enum Runner {
       console.show(experiment.notes)
       var own = options
       if specs.count > 1, let out = options.out { own.out = "\(out)/\(experiment.name)" }
-      sessions.append((try Session(experiment, own, for: .run, surroundings), own))
+      let session = try Session(experiment, own, for: .run, surroundings)
+      console.show(session.damage)
+      sessions.append((session, own))
     }
     var failed = false
     for (session, options) in sessions {
@@ -92,7 +94,10 @@ public enum Runner {
         if session.folder.lacksPictures { console.show(await Report.renderPictures(in: session.folder.url)) }
         withExtendedLifetime(idle) {}
       }
-      let text = "\(name): nothing to do, all \(session.experiment.trials.count) trials are done: \(session.folder.path)/report.md"
+      let text =
+        session.selected.isEmpty
+        ? "\(name): nothing to do, no trial has failed"
+        : "\(name): nothing to do, all \(session.experiment.trials.count) trials are done: \(session.folder.path)/report.md"
       console.say(finished(session, "nothing_to_do", text))
       return RunOutcome()
     }
@@ -134,6 +139,7 @@ public enum Runner {
     let experiment = try load([spec], options)[0]
     if format == .text { surroundings.console.show(experiment.notes) }
     let session = try Session(experiment, options, for: .plan, surroundings)
+    surroundings.console.show(session.damage)
     if format == .text {
       let missing = session.missingData.values.flatMap(\.diagnostics).sorted { $0.message < $1.message }
       surroundings.console.show(missing.map { Diagnostic(.warning, $0.message, hints: $0.hints) })
@@ -168,6 +174,10 @@ public enum Runner {
     let session = try Session(try load([spec], options)[0], options, for: .report, surroundings)
     guard !session.folder.allTrials().isEmpty else {
       throw UserError("\(session.folder.path): no trial has been run yet", exitCode: .inputOrOutputFailed, hints: ["runner run \(place)"])
+    }
+    surroundings.console.show(session.damage)
+    guard session.damage.isEmpty || session.folder.allTrials().contains(where: { $0.readRecord() != nil }) else {
+      throw UserError("\(session.folder.path): no record is left that is not damaged", exitCode: .damagedData)
     }
     surroundings.console.show(try await Reporting(session, lenient: true).write(isNewRun: false))
     surroundings.console.print("\(session.experiment.name): \(session.folder.path)/report.md")

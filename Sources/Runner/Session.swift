@@ -25,6 +25,8 @@ struct Session: Sendable {
   var data: [DataSettings: OpenData]
   /// Why data is missing, where it is.
   var missingData: [DataSettings: UserError]
+  /// A warning for each file of the results that is damaged.
+  var damage: [Diagnostic]
 
   enum Purpose {
     case run
@@ -35,7 +37,7 @@ struct Session: Sendable {
   }
 
   /// - Throws: `UserError`: exit 2 (the spec does not fit the program or the machine), 5 or 6 (data). Data that is nowhere is an error only
-  ///   where something that needs it must run.
+  ///   where something that needs it must run: exit 5, and 6 where a damaged record is what makes it run.
   init(_ experiment: Experiment, _ options: RunOptions, for purpose: Purpose, _ surroundings: Surroundings) throws {
     let folder = ResultsFolder(path: options.out ?? "results/\(experiment.name)")
     limits = .current
@@ -59,8 +61,9 @@ struct Session: Sendable {
     }
     graph = ExperimentGraph(experiment, under: conditions)
     selected = try Self.select(graph, options.only)
-    var snapshot = Snapshot(of: folder, graph, earlier)
-    if options.fresh { snapshot = Snapshot() }
+    if options.onlyFailed { selected = selected.filter { [graph] in folder.trial(graph.fingerprint(ofTrial: $0)).readRecord()?.failure != nil } }
+    damage = []
+    var snapshot = options.fresh ? Snapshot() : Snapshot(of: folder, graph, earlier, damage: &damage)
     for settings in data.keys {
       for trial in experiment.trials.indices where experiment.trials[trial].settings.data == settings {
         snapshot.finished.insert(graph.job(.index, of: trial)!.fingerprint)
@@ -72,7 +75,11 @@ struct Session: Sendable {
     allotment = Allotment(limits, experiment, open, jobs: options.jobs, threads: options.threads)
     if purpose != .report { try checkNetworks() }
     if purpose == .run {
-      for trial in open { if let error = missing[experiment.trials[trial].settings.data] { throw error } }
+      for trial in open {
+        guard let error = missing[experiment.trials[trial].settings.data] else { continue }
+        guard folder.trial(graph.fingerprint(ofTrial: trial)).hasDamagedRecord else { throw error }
+        throw UserError(damage + error.diagnostics, exitCode: .damagedData)
+      }
     }
   }
 

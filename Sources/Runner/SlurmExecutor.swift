@@ -197,10 +197,10 @@ struct SlurmExecutor {
   /// What is left fails with what Slurm says of its tasks, where it keeps accounts.
   private func giveUp(_ trials: [Int], _ jobs: [String]) async throws {
     let endings = try await slurm.endings(of: jobs)
-    let trialJobs = TrialJobs(session, retries: 0, display)
+    let trialJobs = TrialJobs(session, RunOptions(), display)
     for trial in trials {
       let states = Set(endings.filter { $0.key.index == trial && $0.value != "COMPLETED" }.map(\.value)).sorted().joined(separator: ", ")
-      try trialJobs.refuse(
+      trialJobs.refuse(
         trial, because: "its Slurm tasks ended \(Self.fruitlessRounds) times without a result\(states.isEmpty ? "" : " (\(states))"); their logs are in cache/slurm")
     }
   }

@@ -46,7 +46,7 @@ extension Runner {
     defer { withExtendedLifetime((among, turn)) {} }
 
     let tasks = Costs(session, EarlierTrials(folder)).tasks().filter { $0.id == job.id }
-    let trials = TrialJobs(session, retries: options.retries, ProgressDisplay(session, trials: 1, TimeEstimate(tasks), console))
+    let trials = TrialJobs(session, options, ProgressDisplay(session, trials: 1, TimeEstimate(tasks), console))
     switch job.kind {
     case .index, .preprocess, .report:
       throw UserError("\(job.id): a job of this kind has no task of its own", exitCode: .badCommandOrSpec)

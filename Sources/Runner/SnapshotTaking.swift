@@ -1,3 +1,5 @@
+import Diagnostics
+import Engine
 import ExperimentGraph
 import ExperimentSpec
 import Foundation
@@ -41,17 +43,18 @@ struct EarlierTrials: Sendable {
 }
 
 extension Snapshot {
-  /// What stands of `graph`'s jobs in a results folder.
-  init(of folder: ResultsFolder, _ graph: ExperimentGraph, _ earlier: EarlierTrials) {
+  /// What stands of `graph`'s jobs in a results folder. What is damaged does not stand; `damage` gains a warning for each such file.
+  init(of folder: ResultsFolder, _ graph: ExperimentGraph, _ earlier: EarlierTrials, damage: inout [Diagnostic]) {
     self.init()
     self.earlier = earlier.entries.map { EarlierTrial(trial: $0.trial, seed: $0.seed, settings: $0.settings) }
     for trial in folder.allTrials() {
       if let record = trial.readRecord() {
         if let failure = record.failure { failures[trial.fingerprint] = failure } else { finished.insert(trial.fingerprint) }
       }
-      if let trained = trial.trainedWeights() { finished.insert(trained.fingerprint) }
       if let timing = earlier.entry(of: trial.fingerprint)?.timing { finished.insert(Fingerprint(timing.fingerprint)) }
+      damage += trial.damage()
     }
+    addWeights(folder, graph, damage: &damage)
     for index in graph.experiment.trials.indices { addCheckpoint(of: index, folder, graph, earlier) }
     for job in graph.jobs where job.kind == .patches && FileManager.default.fileExists(atPath: folder.patches(job.fingerprint, "training")) {
       finished.insert(job.fingerprint)
@@ -59,9 +62,27 @@ extension Snapshot {
     if let report = folder.reportFingerprint() { finished.insert(report) }
   }
 
+  /// Weights take a moment to check, so it is only done where something needs them.
+  private mutating func addWeights(_ folder: ResultsFolder, _ graph: ExperimentGraph, damage: inout [Diagnostic]) {
+    let open = graph.jobs.filter { ($0.kind == .evaluate || $0.kind == .time) && !finished.contains($0.fingerprint) }.flatMap(\.trials)
+    let needed = Set(open.map { graph.trainingJob(of: $0).fingerprint }), homes = Set(open.map { graph.fingerprint(ofTrial: $0) })
+    for trial in folder.allTrials() where FileManager.default.fileExists(atPath: trial.weights) {
+      let trained = trial.trainedWeights()
+      do {
+        if homes.contains(trial.fingerprint) || trained.map({ needed.contains($0.fingerprint) }) ?? false {
+          _ = try Safetensors.read(trial.weights, ours: true)
+        }
+        if let trained { finished.insert(trained.fingerprint) }
+      } catch {
+        let fault = (error as? UserError)?.diagnostics.first?.message ?? "\(trial.weights): \(error)"
+        damage.append(Diagnostic(.warning, "\(fault); the training is done again unless other weights of it are there"))
+      }
+    }
+  }
+
   private mutating func addCheckpoint(of index: Int, _ folder: ResultsFolder, _ graph: ExperimentGraph, _ earlier: EarlierTrials) {
     let trial = folder.trial(graph.fingerprint(ofTrial: index))
-    guard FileManager.default.fileExists(atPath: trial.checkpoint), let train = graph.job(.train, of: index) else { return }
+    guard !trial.checkpoint.present.isEmpty, let train = graph.job(.train, of: index) else { return }
     let settings = graph.experiment.trials[index].settings.train
     let done = earlier.entry(of: trial.fingerprint)?.epochsDone ?? 0
     if done < settings.epochs {

@@ -2,6 +2,7 @@ import Diagnostics
 import Engine
 import ExperimentGraph
 import ExperimentSpec
+import Files
 import Foundation
 import Report
 
@@ -16,10 +17,11 @@ struct Trainings: Sendable {
   private let session: Session
   private let patches: PatchCache
   private let display: ProgressDisplay
+  private let checkpointInterval: Duration
   private var graph: ExperimentGraph { session.graph }
 
-  init(_ session: Session, _ patches: PatchCache, _ display: ProgressDisplay) {
-    (self.session, self.patches, self.display) = (session, patches, display)
+  init(_ session: Session, _ patches: PatchCache, _ display: ProgressDisplay, checkpointInterval: Duration) {
+    (self.session, self.patches, self.display, self.checkpointInterval) = (session, patches, display, checkpointInterval)
   }
 
   /// The trial's weights: read where they are there, else trained.
@@ -29,13 +31,13 @@ struct Trainings: Sendable {
     let folder = session.folder.trial(graph.fingerprint(ofTrial: trial))
     let job = graph.trainingJob(of: trial)
     if let there = try finished(job, for: folder, trial) {
-      removeCheckpoints(nowThat: job)  // a kill may have come between the weights and this
+      try removeCheckpoints(nowThat: job)  // a kill may have come between the weights and this
       return there
     }
     let home = checkpointFolder(of: job) ?? folder
-    let before = FileManager.default.fileExists(atPath: home.checkpoint) ? nil : try mainTraining(before: job, home, trial)
+    let before = home.checkpoint.present.isEmpty ? try mainTraining(before: job, home, trial) : nil
     let trained = try train(trial, job, in: home, after: before)
-    removeCheckpoints(nowThat: job)
+    try removeCheckpoints(nowThat: job)
     if home.path != folder.path { try link(home.weights, to: folder.weights) }
     return trained
   }
@@ -51,8 +53,8 @@ struct Trainings: Sendable {
     let configuration = session.experiment.trials[trial].settings.networkConfiguration
     for other in [folder] + session.folder.allTrials() {
       guard let training = other.trainedWeights(), training.fingerprint == job.fingerprint else { continue }
-      // Damaged weights are as good as none: they are trained again.
-      guard let weights = try? NetworkWeights.read(other.weights, for: configuration) else { continue }
+      // Damaged weights, of which the snapshot has said so, are as good as none.
+      guard let weights = try? NetworkWeights.read(other.weights, for: configuration, ours: true) else { continue }
       return (TrainedNetwork(weights: weights, training: training), other)
     }
     return nil
@@ -61,7 +63,7 @@ struct Trainings: Sendable {
   /// The folder, of all trials that share the training, in which it was cut off.
   private func checkpointFolder(of job: Job) -> TrialFolder? {
     job.trials.filter { graph.trainingJob(of: $0).id == job.id }.map { session.folder.trial(graph.fingerprint(ofTrial: $0)) }
-      .first { FileManager.default.fileExists(atPath: $0.checkpoint) }
+      .first { !$0.checkpoint.present.isEmpty }
   }
 
   /// What a fine-tuning goes on from: the training before it, where that is done, else its checkpoint. Its epochs are this trial's too, and
@@ -70,15 +72,20 @@ struct Trainings: Sendable {
     guard job.kind == .fineTune, let main = job.inputs.map({ graph[$0] }).first(where: { $0.kind == .train }) else { return nil }
     let found = find(main, for: home, trial)
     guard let source = found?.home ?? checkpointFolder(of: main) else { return nil }
-    if found == nil { try link(source.checkpoint, to: home.checkpoint) }
+    try home.log.goBack(to: 0)
     for line in source.log.lines() { if case .epoch(let phase, _, _, _, _) = line.event, phase == "train" { try home.log.append(line.event) } }
+    if found == nil {
+      for (from, to) in [(source.checkpoint.previous, home.checkpoint.previous), (source.checkpoint.newest, home.checkpoint.newest)] {
+        if FileManager.default.fileExists(atPath: from) { try link(from, to: to) }
+      }
+    }
     return found?.network
   }
 
   /// Checkpoints that nothing goes on from any more.
-  private func removeCheckpoints(nowThat job: Job) {
+  private func removeCheckpoints(nowThat job: Job) throws {
     for trial in job.trials where graph.trainingJob(of: trial).id == job.id {
-      try? FileManager.default.removeItem(atPath: session.folder.trial(graph.fingerprint(ofTrial: trial)).checkpoint)
+      try session.folder.trial(graph.fingerprint(ofTrial: trial)).checkpoint.remove()
     }
   }
 
@@ -91,49 +98,35 @@ struct Trainings: Sendable {
         "\(store.count) patches cannot be split into training and validation", exitCode: .inputOrOutputFailed,
         hints: ["give more images, or smaller patches (patches.size)"])
     }
-    func makeTrainer() throws -> Trainer {
-      let trainer = try Trainer(
-        network: settings.networkConfiguration, training: settings.trainingConfiguration, phases: settings.phases,
-        samples: store, trainingIndices: split.training, validationIndices: split.validation, threads: session.threads)
-      if let done = before?.training, let weights = before?.weights {
-        trainer.start(after: done.losses.map(EpochResult.init), best: weights, of: done.bestEpoch, validationLoss: done.validationLoss)
-      }
-      return trainer
+    let trainer = try Trainer(
+      network: settings.networkConfiguration, training: settings.trainingConfiguration, phases: settings.phases,
+      samples: store, trainingIndices: split.training, validationIndices: split.validation, threads: session.threads)
+    let place = try trainer.resume(from: home.checkpoint) { display.warn($0, "the training goes on from the checkpoint before it, or begins again") }
+    if place == nil, let done = before?.training, let weights = before?.weights {
+      trainer.start(after: done.losses.map(EpochResult.init), best: weights, of: done.bestEpoch, validationLoss: done.validationLoss)
     }
-    let isResumed = FileManager.default.fileExists(atPath: home.checkpoint), epochsDone = isResumed ? home.log.lines().epochsDone : before?.training.losses.count ?? 0
+    let epochsDone = place?.epochs ?? before?.training.losses.count ?? 0
+    // A checkpoint's place in the log is its number of epochs.
+    try home.log.goBack(to: epochsDone)
+    if let place { try home.log.append(.resumed(epoch: place.epochs, batch: place.batches)) }
+
     display.beginTraining(trial, epochsDone: epochsDone)
     var curves = LossCurves(home)
-
-    var logFault: (any Error)?
     let clock = ContinuousClock()
     var epochStart = clock.now
-    func run() throws -> TrainingOutcome {
-      let trainer = try makeTrainer()
-      return try trainer.run(
-        checkpoint: home.checkpoint, progress: { display.update(trial, $0) },
-        epochDone: { result in
-          let seconds = (clock.now - epochStart).seconds, time = Date()
-          epochStart = clock.now
-          do {
-            try home.log.append(
-              .epoch(phase: result.phase, epoch: result.epoch, trainLoss: result.trainLoss, validationLoss: result.validationLoss, seconds: seconds),
-              at: time)
-            try curves.hold(trainer.epochs, at: time)
-          } catch { logFault = error }
-          display.epochDone(trial, result, seconds: seconds)
-        },
-        shouldStop: { Interrupts.signalReceived != nil || logFault != nil })
-    }
-    if isResumed { try home.log.append(.resumed(epoch: epochsDone)) }
-    let outcome: TrainingOutcome
-    do {
-      outcome = try run()
-    } catch let error as UserError where error.exitCode == .damagedData {
-      display.message(trial, "its checkpoint is damaged; training starts again from the first epoch")
-      try FileManager.default.removeItem(atPath: home.checkpoint)
-      outcome = try run()
-    }
-    if let logFault { throw logFault }
+    let outcome = try trainer.run(
+      checkpointing: Checkpointing(home.checkpoint, interval: checkpointInterval) { Interrupts.checkpointsAsked },
+      progress: { display.update(trial, $0) },
+      epochDone: { result in
+        let seconds = (clock.now - epochStart).seconds, time = Date()
+        epochStart = clock.now
+        try home.log.append(
+          .epoch(phase: result.phase, epoch: result.epoch, trainLoss: result.trainLoss, validationLoss: result.validationLoss, seconds: seconds),
+          at: time)
+        try curves.hold(trainer.epochs, at: time)
+        display.epochDone(trial, result, seconds: seconds)
+      },
+      shouldStop: { Interrupts.signalReceived != nil })
     try curves.hold(outcome.epochs, at: Date())
     if outcome.stopped {
       try home.log.append(.interrupted(epoch: outcome.epochs.count))
@@ -153,7 +146,7 @@ struct Trainings: Sendable {
 
   /// The same file under a second name, copied where the file system has no links.
   private func link(_ from: String, to: String) throws {
-    try? FileManager.default.removeItem(atPath: to)
+    try DurableFile.remove(to)
     do {
       do { try FileManager.default.linkItem(atPath: from, toPath: to) } catch { try FileManager.default.copyItem(atPath: from, toPath: to) }
     } catch {

@@ -6,6 +6,7 @@ import ExperimentSpec
 import Files
 import Foundation
 import Report
+import TensorCore
 
 /// What is done of a trial, in two parts: training and scores, which may run beside other trials, and times, which are taken alone.
 /// A part that fails leaves its reason in the trial's record, and the others go on.
@@ -17,10 +18,10 @@ struct TrialJobs: Sendable {
   private let display: ProgressDisplay
   private var graph: ExperimentGraph { session.graph }
 
-  init(_ session: Session, retries: Int, _ display: ProgressDisplay) {
-    (self.session, self.retries, self.display) = (session, retries, display)
+  init(_ session: Session, _ options: RunOptions, _ display: ProgressDisplay) {
+    (self.session, retries, self.display) = (session, options.retries, display)
     patches = PatchCache(session, display)
-    trainings = Trainings(session, patches, display)
+    trainings = Trainings(session, patches, display, checkpointInterval: options.checkpointInterval)
   }
 
   /// Makes the patches that the trial reads, where they are not there.
@@ -31,15 +32,19 @@ struct TrialJobs: Sendable {
 
   /// Trains alone. Returns why the trial failed, or nil; throws as `score`.
   func train(_ trial: Int) throws -> String? {
-    try attempt(trial, in: try open(trial)) { _ in _ = try trainings.network(ofTrial: trial) }
+    try attempt(trial) { folder in
+      try open(trial, folder)
+      _ = try trainings.network(ofTrial: trial)
+    }
   }
 
   /// Trains and evaluates, as far as each is to be done. Returns why the trial failed, or nil.
   ///
   /// - Parameter isAlone: no other trial runs in this process.
-  /// - Throws: `CancellationError` after a signal; `UserError` where the results folder cannot be written.
+  /// - Throws: `CancellationError` after a signal.
   func score(_ trial: Int, isAlone: Bool) throws -> String? {
-    try attempt(trial, in: try open(trial)) { folder in
+    try attempt(trial) { folder in
+      try open(trial, folder)
       if folder.hasScores { return }  // another trial of the same settings and another name was just run
       if isAlone { PeakMemory.reset() }
       let network = try trainings.network(ofTrial: trial)
@@ -49,30 +54,33 @@ struct TrialJobs: Sendable {
 
   /// Takes the times of a trial that has its scores. Returns why that failed, or nil; throws as `score`.
   func time(_ trial: Int) throws -> String? {
-    try attempt(trial, in: session.folder.trial(graph.fingerprint(ofTrial: trial))) { folder in
-      guard let record = folder.readRecord() else { preconditionFailure("a trial is timed before its scores are there") }
+    try attempt(trial) { folder in
+      guard let record = folder.readRecord() else { throw UserError("\(folder.record): cannot be read back", exitCode: .inputOrOutputFailed) }
       let isTimed = folder.log.lines().timing?.fingerprint == graph.job(.time, of: trial)!.fingerprint.description
       display.trialDone(trial, TrialScores(record, millisecondsPerPatch: isTimed ? nil : try takeTimes(trial, record, folder)))
     }
   }
 
   /// The trial cannot be run at all: its record says why.
-  func refuse(_ trial: Int, because reason: String) throws {
-    try fail(trial, try open(trial), reason)
+  func refuse(_ trial: Int, because reason: String) {
+    let folder = session.folder.trial(graph.fingerprint(ofTrial: trial))
+    try? open(trial, folder)
+    fail(trial, folder, reason)
   }
 
-  /// The trial's folder, with a log that says what the trial is.
-  private func open(_ trial: Int) throws -> TrialFolder {
-    let folder = session.folder.trial(graph.fingerprint(ofTrial: trial)), settings = session.experiment.trials[trial].settings
+  /// Makes the trial's folder, with a log that says what the trial is.
+  private func open(_ trial: Int, _ folder: TrialFolder) throws {
+    let settings = session.experiment.trials[trial].settings
     try DurableFile.makeFolder(folder.path)
+    try folder.log.mend()
     try folder.log.append(
       .started(
         trial: session.experiment.trials[trial].name, seed: settings.seed, settings: graph.settings(ofTrial: trial),
         data: session.data(ofTrial: trial).summary(patchSize: settings.patches.size)))
-    return folder
   }
 
-  private func attempt(_ trial: Int, in folder: TrialFolder, _ part: (TrialFolder) throws -> Void) throws -> String? {
+  private func attempt(_ trial: Int, _ part: (TrialFolder) throws -> Void) throws -> String? {
+    let folder = session.folder.trial(graph.fingerprint(ofTrial: trial))
     var attempt = 0
     while true {
       do {
@@ -84,20 +92,28 @@ struct TrialJobs: Sendable {
         if Interrupts.signalReceived != nil { throw CancellationError() }
         let reason = Self.line(error)
         attempt += 1
-        if attempt <= retries {
-          try folder.log.append(.failed(reason: reason))
+        if attempt <= retries, Self.mayPass(error) {
+          try? folder.log.append(.failed(reason: reason))
           display.message(trial, "failed (\(reason)); trying again, \(attempt) of \(retries)")
           continue
         }
-        try fail(trial, folder, reason)
+        fail(trial, folder, reason)
         return reason
       }
     }
   }
 
-  private func fail(_ trial: Int, _ folder: TrialFolder, _ reason: String) throws {
-    try folder.log.append(.failed(reason: reason))
-    try folder.write(record(of: trial, nil, [], failure: reason))
+  /// Whether the same trial may succeed when it is tried again: input or output failed, or memory was short. A loss that is not a number and
+  /// damaged data are the same every time.
+  private static func mayPass(_ error: any Error) -> Bool {
+    (error as? UserError)?.exitCode == .inputOrOutputFailed || error is OutOfMemory
+  }
+
+  /// Writes down why, as far as that can be written: where it cannot, the run says it all the same, and the report shows the trial as missing.
+  /// Scores that are there outlast a timing that failed.
+  private func fail(_ trial: Int, _ folder: TrialFolder, _ reason: String) {
+    try? folder.log.append(.failed(reason: reason))
+    if !folder.hasScores { try? folder.write(record(of: trial, nil, [], failure: reason), masks: nil) }
     display.trialFailed(trial, reason)
   }
 
@@ -108,12 +124,11 @@ struct TrialJobs: Sendable {
     let evaluation = try Evaluation(
       network.weights, settings, images, of: data.dataset, patches, threads: session.threads, progress: { display.update(trial, .evaluate, done: $0) },
       shouldStop: { Interrupts.signalReceived != nil })
-    try DurableFile.write(MaskRuns.table(evaluation.masks), to: folder.masks)
     try folder.log.append(
       .evaluated(
         images: evaluation.scores.count, seconds: (clock.now - start).seconds, peakMegabytes: isAlone ? Processor.peakResidentMegabytes : nil))
     // Last of all: a record that stands says that everything before it stands.
-    try folder.write(record(of: trial, network.training, evaluation.scores, failure: nil))
+    try folder.write(record(of: trial, network.training, evaluation.scores, failure: nil), masks: MaskRuns.table(evaluation.masks))
     display.scored(trial)
   }
 

@@ -1,5 +1,6 @@
 import Diagnostics
 import ExperimentGraph
+import Files
 import Foundation
 import Report
 
@@ -9,7 +10,8 @@ import Report
 enum LogEvent: Codable {
   /// `settings`: all the trial's jobs depend on, so that a later plan can say what changed. `data`: what the data is, for the report.
   case started(trial: String, seed: Int, settings: [String: String], data: [LogText])
-  case resumed(epoch: Int)
+  /// Whole epochs done, and batches of the next.
+  case resumed(epoch: Int, batch: Int)
   case epoch(phase: String, epoch: Int, trainLoss: Double, validationLoss: Double, seconds: Double)
   case trained(fingerprint: String, bestEpoch: Int)
   /// `peakMegabytes`: the process's largest resident memory since the trial began; nil where others ran beside it.
@@ -29,43 +31,59 @@ struct LogLine: Codable {
   /// ISO 8601, UTC, seconds.
   var at: String
   var event: LogEvent
+  /// Of the line.
+  var sha256 = Seal.open
+
+  private enum CodingKeys: CodingKey { case at, event, sha256 }
 }
 
-/// A trial's `log.jsonl`: appended to, never rewritten.
+/// A trial's `log.jsonl`: a line is added for every event, and taken away only where a training goes back behind it.
 struct TrialLog: Sendable {
   let path: String
 
-  /// Throws `UserError` (exit 5) where it cannot be written.
+  /// Throws `UserError` (exit 5) where it cannot be written; it is then as it was.
   func append(_ event: LogEvent, at time: Date = Date()) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     encoder.nonConformingFloatEncodingStrategy = .convertToString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    var line = try encoder.encode(LogLine(at: time.formatted(.iso8601), event: event))
+    var line = Seal.close(try encoder.encode(LogLine(at: time.formatted(.iso8601), event: event)))
     line.append(UInt8(ascii: "\n"))
-    let file = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
-    guard file >= 0 else { throw fault() }
-    defer { close(file) }
-    // A line cut off by a kill must not swallow this one.
-    if endsInsideALine { line.insert(UInt8(ascii: "\n"), at: 0) }
-    let written = line.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
-    guard written == line.count else { throw fault() }
+    try DurableFile.append(line: line, to: path)
   }
 
-  /// The lines that can be read, in order; one that a kill cut off is left out.
-  func lines() -> [LogLine] {
+  /// The lines that are whole, in order.
+  func lines() -> [LogLine] { entries().compactMap(\.line) }
+
+  /// One warning for each line that is damaged: its event counts as not having happened.
+  func damage() -> [Diagnostic] {
+    entries().filter { $0.line == nil }.map {
+      Diagnostic(.warning, "damaged line, left out: its checksum does not match", at: SourceLocation(file: path, line: $0.number, column: 1))
+    }
+  }
+
+  /// Takes away the epochs after `epoch`, which a training that goes on from there does again, and lines that are damaged.
+  /// Throws `UserError` (exit 5) where it cannot be written.
+  func goBack(to epoch: Int) throws {
+    try keep { line in if case .epoch(_, let done, _, _, _) = line.event { done <= epoch } else { true } }
+  }
+
+  /// Takes away lines that are damaged. Throws `UserError` (exit 5) where it cannot be written.
+  func mend() throws { try keep { _ in true } }
+
+  private func keep(_ isWanted: (LogLine) -> Bool) throws {
+    let all = entries(), kept = all.filter { $0.line.map(isWanted) ?? false }
+    if kept.count == all.count { return }
+    try DurableFile.write(kept.reduce(into: Data()) { $0 += $1.text + Data("\n".utf8) }, to: path)
+  }
+
+  private func entries() -> [(number: Int, text: Data, line: LogLine?)] {
     guard let text = try? Data(contentsOf: URL(fileURLWithPath: path)) else { return [] }
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
-    return text.split(separator: UInt8(ascii: "\n")).compactMap { try? decoder.decode(LogLine.self, from: $0) }
+    return text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated().filter { !$1.isEmpty }.map { index, text in
+      (index + 1, text, Seal.isWhole(text) ? try? decoder.decode(LogLine.self, from: text) : nil)
+    }
   }
-
-  private var endsInsideALine: Bool {
-    guard let file = FileHandle(forReadingAtPath: path), let end = try? file.seekToEnd(), end > 0 else { return false }
-    try? file.seek(toOffset: end - 1)
-    return (try? file.read(upToCount: 1)) != Data([UInt8(ascii: "\n")])
-  }
-
-  private func fault() -> UserError { UserError("\(path): \(String(cString: strerror(errno)))", exitCode: .inputOrOutputFailed) }
 }
 
 extension [LogLine] {

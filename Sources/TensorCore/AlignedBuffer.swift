@@ -6,6 +6,14 @@
   import Darwin
 #endif
 
+/// Memory that the system refused.
+public struct OutOfMemory: Error, CustomStringConvertible {
+  /// Asked for.
+  public var bytes: Int
+  public init(bytes: Int) { self.bytes = bytes }
+  public var description: String { "not enough memory: \((bytes + 999_999) / 1_000_000) MB were refused" }
+}
+
 /// Zeroed float32 memory on a 64-byte boundary (one cache line, one AVX-512 vector), given back with the object.
 ///
 /// Large buffers are pages of their own: a page costs memory only once it is touched (so that planning a program is free),
@@ -15,23 +23,29 @@ public final class AlignedBuffer: @unchecked Sendable {
   public let count: Int
   private let mappedBytes: Int?
   private static let pagesFrom = 1 << 20
+  /// Left free beyond every large buffer. The language's own arrays end the process where they are refused, so it is a buffer that must be
+  /// refused first.
+  private static let roomForArrays = 64 << 20
 
-  public init(count: Int) {
+  /// - Throws: `OutOfMemory`.
+  public init(count: Int) throws {
     self.count = count
     let bytes = (max(count, 16) * MemoryLayout<Float>.stride + 63) & ~63
     let raw: UnsafeMutableRawPointer
     if bytes >= Self.pagesFrom {
-      let mapped = mmap(nil, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
-      precondition(mapped != nil && mapped != MAP_FAILED, "no memory for \(bytes) bytes")
+      let mapped = mmap(nil, bytes + Self.roomForArrays, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0)
+      guard let mapped, mapped != MAP_FAILED else { throw OutOfMemory(bytes: bytes) }
+      let pages = (bytes + Int(getpagesize()) - 1) / Int(getpagesize()) * Int(getpagesize())
+      munmap(mapped + pages, Self.roomForArrays + bytes - pages)
       #if os(Linux)
-        madvise(mapped!, bytes, MADV_HUGEPAGE)
+        madvise(mapped, bytes, MADV_HUGEPAGE)
       #endif
-      (raw, mappedBytes) = (mapped!, bytes)
+      (raw, mappedBytes) = (mapped, bytes)
     } else {
       var allocated: UnsafeMutableRawPointer?
-      precondition(posix_memalign(&allocated, 64, bytes) == 0 && allocated != nil, "no memory for \(bytes) bytes")
-      memset(allocated!, 0, bytes)
-      (raw, mappedBytes) = (allocated!, nil)
+      guard posix_memalign(&allocated, 64, bytes) == 0, let allocated else { throw OutOfMemory(bytes: bytes) }
+      memset(allocated, 0, bytes)
+      (raw, mappedBytes) = (allocated, nil)
     }
     pointer = raw.bindMemory(to: Float.self, capacity: bytes / MemoryLayout<Float>.stride)
   }

@@ -89,7 +89,10 @@ struct Run: AsyncParsableCommand {
   @Option(help: "Where trials run: local, or slurm: as jobs of a cluster (the spec's slurm section says what to ask for).")
   var executor = RunOptions.Executor.local
   @Option(help: .hidden) var onlyJob: String?
-  @Option(help: ArgumentHelp("How often a failed trial is tried again.", valueName: "n")) var retries = 0
+  @Option(help: ArgumentHelp("How often a trial is tried again whose input, output or memory failed.", valueName: "n")) var retries = 0
+  @Flag(name: .customLong("only-failed"), help: "Only the trials that failed before.") var onlyFailed = false
+  @Option(name: .customLong("checkpoint-every"), help: ArgumentHelp("Seconds between checkpoints within an epoch.", valueName: "seconds"))
+  var checkpointEvery = 120.0
   @Flag(help: "Run everything again, whatever is there.") var fresh = false
   @Flag(help: "Where another run holds the results folder, wait for it to end.") var wait = false
   @OptionGroup var logging: Logging
@@ -97,12 +100,14 @@ struct Run: AsyncParsableCommand {
   func validate() throws {
     if onlyJob != nil, specs.count != 1 { throw ValidationError("--only-job takes one spec") }
     if retries < 0 { throw ValidationError("--retries \(retries): accepted: 0 or more") }
+    if !(0...1e6).contains(checkpointEvery) { throw ValidationError("--checkpoint-every \(checkpointEvery): accepted: 0 to 1000000") }
   }
 
   func run() async throws {
     var options = RunOptions(overrides, places)
     (options.only, options.retries, options.fresh, options.wait) = (only, retries, fresh, wait)
     (options.jobs, options.threads, options.executor) = (sharing.jobs, sharing.threads, executor)
+    (options.onlyFailed, options.checkpointInterval) = (onlyFailed, .seconds(checkpointEvery))
     let asked = options
     if let onlyJob { return try await finish(logging.logFormat) { try await Runner.runJob(onlyJob, spec: specs[0], asked, $0) } }
     try await finish(logging.logFormat) { try await Runner.run(specs: specs, asked, $0) }

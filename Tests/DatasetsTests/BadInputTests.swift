@@ -1,5 +1,6 @@
 import CZlib
 import Diagnostics
+import Files
 import Imaging
 import Testing
 
@@ -50,7 +51,7 @@ import Testing
     try fixture.addImage("stage1_train", "aa", PNG.encode(GrayImage(width: 4, height: 4, repeating: 0)))
     var found = fault { try fixture.open().inspect(threads: 2) }
     #expect(found.exit == .inputOrOutputFailed && found.diagnostic.message == "\(fixture.root)/stage1_train/aa: image without masks: no folder masks")
-    try Disk.makeFolder("\(fixture.root)/stage1_train/aa/masks")
+    try DurableFile.makeFolder("\(fixture.root)/stage1_train/aa/masks")
     found = fault { try fixture.open().inspect(threads: 2) }
     #expect(found.diagnostic.message == "\(fixture.root)/stage1_train/aa/masks: image without masks: no PNG file in it")
   }
@@ -132,8 +133,8 @@ import Testing
     let folder = try TemporaryFolder()
     func open() throws -> Inspection { try ImageFolder(Sample.data(.folder), root: folder.path).inspect(threads: 2) }
     #expect(fault(body: open).diagnostic.message == "\(folder.path): no folder images in it")
-    try Disk.makeFolder("\(folder.path)/images")
-    try Disk.makeFolder("\(folder.path)/masks")
+    try DurableFile.makeFolder("\(folder.path)/images")
+    try DurableFile.makeFolder("\(folder.path)/masks")
     #expect(fault(body: open).diagnostic.message == "\(folder.path)/images: no PNG file in it")
     try folder.write(PNG.encode(GrayImage(width: 4, height: 4, repeating: 0)), "images/a.png")
     #expect(fault(body: open).diagnostic.message == "\(folder.path)/images/a.png: image without a mask: no file masks/a.png")

@@ -1,4 +1,5 @@
 import Diagnostics
+import Files
 import Foundation
 import Imaging
 import Synchronization
@@ -168,7 +169,7 @@ import Testing
   }
 
   @Test func oneFetchAtATime() throws {
-    try Disk.makeFolder("\(folder).fetch")
+    try DurableFile.makeFolder("\(folder).fetch")
     let lock = try Disk.lock("\(folder).fetch/lock", busy: "")
     defer { close(lock) }
     let server = try LoopbackServer(source.files)

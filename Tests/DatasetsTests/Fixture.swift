@@ -1,5 +1,6 @@
 import Diagnostics
 import ExperimentSpec
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -62,14 +63,14 @@ final class TemporaryFolder {
 
   init() throws {
     path = FileManager.default.temporaryDirectory.appendingPathComponent("datasets-\(UUID().uuidString)").path
-    try Disk.makeFolder(path)
+    try DurableFile.makeFolder(path)
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
 
   func write(_ bytes: [UInt8], _ name: String) throws {
     let path = "\(self.path)/\(name)"
-    try Disk.makeFolder((path as NSString).deletingLastPathComponent)
+    try DurableFile.makeFolder((path as NSString).deletingLastPathComponent)
     try Data(bytes).write(to: URL(fileURLWithPath: path))
   }
 

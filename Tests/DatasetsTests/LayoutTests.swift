@@ -1,5 +1,6 @@
 import Diagnostics
 import ExperimentSpec
+import Files
 import Imaging
 import Testing
 
@@ -81,8 +82,8 @@ import Testing
     #expect(try locate(a.path, b.path, ["RUNNER_DATA": home.path]) == a.path)
     #expect(try locate(nil, b.path, ["RUNNER_DATA": home.path]) == b.path)
     #expect(try locate(nil, "", ["RUNNER_DATA": home.path, "HOME": a.path]) == home.path)
-    try Disk.makeFolder("\(a.path)/.cache/runner/dsb2018")
-    try Disk.makeFolder("\(b.path)/runner/dsb2018")
+    try DurableFile.makeFolder("\(a.path)/.cache/runner/dsb2018")
+    try DurableFile.makeFolder("\(b.path)/runner/dsb2018")
     #expect(try locate(nil, "", ["HOME": a.path]) == "\(a.path)/.cache/runner/dsb2018")
     #expect(try locate(nil, "", ["HOME": a.path, "XDG_CACHE_HOME": b.path]) == "\(b.path)/runner/dsb2018")
     let wrong = fault { try locate("\(a.path)/none", b.path, [:]) }
@@ -100,7 +101,7 @@ import Testing
   @Test(arguments: ["stage1_train", "stage1_test", "stage1_solution.csv"])
   func layoutNotThere(_ missing: String) throws {
     let folder = try TemporaryFolder()
-    for name in ["stage1_train", "stage1_test"] where name != missing { try Disk.makeFolder("\(folder.path)/\(name)") }
+    for name in ["stage1_train", "stage1_test"] where name != missing { try DurableFile.makeFolder("\(folder.path)/\(name)") }
     let found = fault { try DSB2018(Sample.data(), root: folder.path) }
     #expect(found.exit == .inputOrOutputFailed && found.diagnostic.message.contains(missing))
   }

@@ -1,5 +1,6 @@
 import Diagnostics
 import ExperimentSpec
+import Files
 import Foundation
 import Imaging
 import Testing
@@ -198,7 +199,7 @@ import Testing
     let folder = try TemporaryFolder(), store = try prepare(preparation(copies: 0), Array(items.prefix(1)))
     #expect(fault { try store.save(to: "\(folder.path)/no/such") }.exit == .inputOrOutputFailed)
     // The name is taken by a folder: nothing is left beside it.
-    try Disk.makeFolder("\(folder.path)/taken/inside")
+    try DurableFile.makeFolder("\(folder.path)/taken/inside")
     #expect(fault { try store.save(to: "\(folder.path)/taken") }.exit == .inputOrOutputFailed)
     #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["taken"])
   }

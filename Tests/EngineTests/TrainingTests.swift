@@ -1,4 +1,5 @@
 import Engine
+import Files
 import Foundation
 import Synchronization
 import TensorCore
@@ -55,9 +56,13 @@ private struct WatchedSamples: PatchSource {
       phases: [TrainingPhase(name: "train", epochs: epochs, learningRate: 2e-3), TrainingPhase(name: "fine-tune", epochs: fineTune, learningRate: 1e-4)],
       samples: samples, trainingIndices: Array(0..<23), validationIndices: Array(23..<30), threads: threads)
   }
-  private static func run(_ trainer: Trainer, checkpoint: String? = nil, stopAfter: Int = .max) throws -> TrainingOutcome {
+  private static func run(
+    _ trainer: Trainer, checkpoint: TwoGenerations? = nil, stopAfter: Int = .max, interval: Duration = .seconds(120), timesAsked: @escaping () -> Int = { 0 }
+  ) throws -> TrainingOutcome {
+    if let checkpoint { _ = try trainer.resume(from: checkpoint) { _ in } }
     var batches = 0
-    return try trainer.run(checkpoint: checkpoint, progress: { _ in batches += 1 }, epochDone: { _ in }, shouldStop: { batches >= stopAfter })
+    return try trainer.run(
+      checkpointing: checkpoint.map { Checkpointing($0, interval: interval, timesAsked: timesAsked) }, progress: { _ in batches += 1 }, epochDone: { _ in }, shouldStop: { batches >= stopAfter })
   }
 
   @Test(arguments: networks) func lossFallsAndTheBestWeightsAreKept(_ network: NetworkConfiguration) throws {
@@ -116,13 +121,43 @@ private struct WatchedSamples: PatchSource {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("runner-resume-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
-    let checkpoint = folder.appendingPathComponent("checkpoint").path
+    let checkpoint = TwoGenerations(folder.appendingPathComponent("checkpoint").path)
     let whole = try Self.run(try Self.trainer(network))
     let first = try Self.run(try Self.trainer(network), checkpoint: checkpoint, stopAfter: batches)
     #expect(first.stopped)
     let second = try Self.run(try Self.trainer(network), checkpoint: checkpoint)
     #expect(!second.stopped)
     #expect(second.weights.values == whole.weights.values && second.epochs == whole.epochs && second.bestEpoch == whole.bestEpoch)
+  }
+
+  /// With a checkpoint after every batch, or whenever one is asked for, and the training cut off behind any of them, nothing changes; nor where
+  /// the newest file, or both, are damaged.
+  @Test(arguments: [0, 1, 2], [true, false]) func checkpointsWithinAnEpochOutlastDamage(damagedFiles: Int, asked: Bool) throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("runner-damage-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let files = TwoGenerations(folder.appendingPathComponent("checkpoint").path), network = Self.networks[0]
+    let whole = try Self.run(try Self.trainer(network))
+    struct Cut: Error {}
+    var batches = 0
+    #expect(throws: Cut.self) {
+      try Self.trainer(network).run(
+        checkpointing: Checkpointing(files, interval: asked ? .seconds(3600) : .zero) { asked ? batches : 0 }, progress: { _ in batches += 1 },
+        epochDone: { if $0.epoch == 2 { throw Cut() } }, shouldStop: { false })
+    }
+    #expect(files.present.count == 2)
+    for path in files.present.prefix(damagedFiles) {
+      var bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+      bytes[bytes.count / 2] ^= 16
+      try bytes.write(to: URL(fileURLWithPath: path))
+    }
+    var said: [String] = []
+    let trainer = try Self.trainer(network), place = try trainer.resume(from: files) { said += $0.diagnostics.map(\.message) }
+    // Four batches an epoch: the newest was written after the last of the second, the one before it a batch earlier.
+    #expect(place?.epochs == [1, 1, nil][damagedFiles] && place?.batches == [4, 3, nil][damagedFiles])
+    #expect(said.count == damagedFiles && said.allSatisfy { $0.contains("damaged") })
+    let resumed = try trainer.run(checkpointing: nil, progress: { _ in }, epochDone: { _ in }, shouldStop: { false })
+    #expect(resumed.weights.values == whole.weights.values && resumed.epochs == whole.epochs)
   }
 
   @Test func seedsMatter() throws {

@@ -3,6 +3,7 @@ import Datasets
 import Diagnostics
 import ExperimentGraph
 import ExperimentSpec
+import Files
 import Foundation
 import Imaging
 import NetworkGraph
@@ -15,8 +16,8 @@ import Report
 nonisolated(unsafe) let tinyNetwork: (memory: ParameterMemory, adam: Adam) = {
   let configuration = NetworkConfiguration(
     architecture: "unet", baseFilters: 1, depth: 2, upsampling: .transposed, batchNormalization: false, dropout: 0)
-  let memory = ParameterMemory(try! configuration.network(height: 16, width: 16), training: true)
-  return (memory, Adam(memory, l2: 0))
+  let memory = try! ParameterMemory(try! configuration.network(height: 16, width: 16), training: true)
+  return (memory, try! Adam(memory, l2: 0))
 }()
 
 /// What each target's changed inputs start from: files as the program writes them, by target.
@@ -32,7 +33,7 @@ func seeds() throws -> [String: [[UInt8]]] {
     var state = TrainingState()
     (state.best, state.bestEpoch, state.bestLoss) = (tinyNetwork.memory.snapshot(), 1, 0.5)
     state.epochs = [EpochResult(phase: "train", epoch: 1, trainLoss: 0.6, validationLoss: 0.5, penalty: 0, learningRate: 1e-3)]
-    try state.write(path, memory: tinyNetwork.memory, adam: tinyNetwork.adam)
+    try state.write(TwoGenerations(path), memory: tinyNetwork.memory, adam: tinyNetwork.adam)
   }
   let weights = try file("weights") { path in
     let entries = [Safetensors.Entry(name: "a", shape: [2, 2], values: [1, 2, 3, 4]), Safetensors.Entry(name: "b", shape: [], values: [5])]
@@ -56,7 +57,7 @@ func seeds() throws -> [String: [[UInt8]]] {
       TrialRecord(
         trial: "U-Net", seed: 1, fingerprint: "0123", architecture: "unet", baseFilters: 4, depth: 3, l2: 0, upsampling: "", parameters: 100,
         trainableParameters: 100, multiplyAdds: 1000, trainingPatches: 8, validationPatches: 2, losses: losses, bestEpoch: 2, validationLoss: 0.5,
-        images: [score]))
+        images: [score]), masks: nil)
   }
   let patches = try file("test.patches") { path in
     var settings = TrialSettings.defaults(for: .unet)

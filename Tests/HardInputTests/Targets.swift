@@ -1,5 +1,6 @@
 import CZlib
 import Diagnostics
+import Files
 import Foundation
 
 @testable import Datasets
@@ -37,7 +38,9 @@ nonisolated(unsafe) let targets = [
     _ = TrainedWeights(header: path)
     _ = try Safetensors.read(path)
   },
-  Target(name: "checkpoint") { _ = try TrainingState.read(written($0, "checkpoint"), memory: tinyNetwork.memory, adam: tinyNetwork.adam) },
+  Target(name: "checkpoint") { 
+    _ = try TrainingState.read(written($0, "checkpoint"), memory: tinyNetwork.memory, adam: tinyNetwork.adam, ours: false)
+  },
   Target(name: "patches") { bytes in
     // The checksum made right: what it guards is to be reached.
     var bytes = bytes
@@ -51,11 +54,11 @@ nonisolated(unsafe) let targets = [
     for patch in 0..<store.count { image.withUnsafeMutableBufferPointer { store.copyImage(patch, into: $0.baseAddress!) } }
   },
   Target(name: "log") { bytes in
-    let lines = TrialLog(path: written(bytes, "log.jsonl")).lines()
+    let lines = TrialLog(path: written(bytes.split(separator: UInt8(ascii: "\n")).flatMap { resealed(Array($0)) + [UInt8(ascii: "\n")] }, "log.jsonl")).lines()
     _ = (lines.trainingSeconds, lines.epochsDone, lines.timing, lines.start)
   },
   Target(name: "record") { bytes in
-    _ = written(bytes, "record.json")
+    _ = written(resealed(bytes), "record.json")
     guard let record = TrialFolder(path: scratch).readRecord() else { return }
     let settings = ReportSettings(
       rows: ["average_iou", "parameters", "ms_per_patch"], published: [], claims: [], figureImages: [], remark: "")
@@ -64,6 +67,9 @@ nonisolated(unsafe) let targets = [
     try Report.write(inputs, to: URL(fileURLWithPath: "\(scratch)/results", isDirectory: true))
   },
 ]
+
+/// The checksum made right: what it guards is to be reached.
+private func resealed(_ text: [UInt8]) -> [UInt8] { Seal.closed(Data(text)).map { [UInt8]($0) } ?? text }
 
 /// Where the readers that take a path find the bytes; in memory, where the system has a place for that.
 let scratch: String = {

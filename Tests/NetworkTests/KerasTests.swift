@@ -21,7 +21,7 @@ private func difference(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce
     init(_ fixture: KerasFixture, training: Bool, fuse: Bool = true) throws {
       let x = fixture["x"]
       let network = try fixture.configuration.network(height: x.shape[2], width: x.shape[3])
-      memory = ParameterMemory(network, training: training)
+      memory = try ParameterMemory(network, training: training)
       memory.restore(
         network.parameters.map {
           let entry = fixture["weight/\($0.name)"]
@@ -29,7 +29,7 @@ private func difference(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce
           return entry.values
         })
       pool = ThreadPool(threads: 2)
-      program = Program(network, images: x.shape[0], training: training, parameters: memory, pool: pool, fuse: fuse)
+      program = try Program(network, images: x.shape[0], training: training, parameters: memory, pool: pool, fuse: fuse)
       program.input.update(from: x.values, count: x.values.count)
     }
 
@@ -105,7 +105,7 @@ private func difference(_ a: [Float], _ b: [Float]) -> Double { zip(a, b).reduce
     let fixture = KerasFixture("adam-unet++-b2-n3-12x20")
     let machine = try Machine(fixture, training: true)
     defer { machine.pool.shutDown() }
-    let adam = Adam(machine.memory, l2: Double(fixture.file.metadata["l2"]!)!)
+    let adam = try Adam(machine.memory, l2: Double(fixture.file.metadata["l2"]!)!)
     for step in 1...3 {
       _ = machine.trainingStep(fixture)
       adam.update(learningRate: Double(fixture.file.metadata["learning_rate"]!)!, pool: machine.pool)

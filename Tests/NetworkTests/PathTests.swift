@@ -25,7 +25,7 @@ import Testing
     defer { _ = ck_isa_select(ck_isa_best()) }
     let (images, height, width) = (2, 48, 64)
     let network = try configuration.network(height: height, width: width)
-    let memory = ParameterMemory(network, training: true), pool = ThreadPool(threads: 2)
+    let memory = try ParameterMemory(network, training: true), pool = ThreadPool(threads: 2)
     defer { pool.shutDown() }
     memory.initialize(seed: 3)
     var random = CounterRandom(seed: 1, purpose: .testing)
@@ -36,10 +36,10 @@ import Testing
     let x = (0..<images * height * width).map { _ in random.uniform() }, upstream = x.map { _ in random.normal() / Float(x.count) }
     func read(_ pointer: UnsafeMutablePointer<Float>) -> [Float] { Array(UnsafeBufferPointer(start: pointer, count: x.count)) }
 
-    let inference = Program(network, images: images, training: false, parameters: memory, pool: pool, fuse: fuse)
+    let inference = try Program(network, images: images, training: false, parameters: memory, pool: pool, fuse: fuse)
     inference.input.update(from: x, count: x.count)
     inference.forward()
-    let program = Program(network, images: images, training: true, parameters: memory, pool: pool, fuse: fuse)
+    let program = try Program(network, images: images, training: true, parameters: memory, pool: pool, fuse: fuse)
     program.input.update(from: x, count: x.count)
     program.forward(DropoutDraw(seed: 9, epoch: 2, samples: [4, 7]))
     let logits = read(program.logits)

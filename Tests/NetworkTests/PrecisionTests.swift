@@ -26,12 +26,12 @@ import Testing
     return values[network.logits]!.values
   }
 
-  private static func computed(_ network: Network, _ memory: ParameterMemory, image: [Float], isa: ck_isa) -> [Double] {
+  private static func computed(_ network: Network, _ memory: ParameterMemory, image: [Float], isa: ck_isa) throws -> [Double] {
     #expect(ck_isa_select(isa) == 0)
     defer { _ = ck_isa_select(ck_isa_best()) }
     let pool = ThreadPool(threads: 2)
     defer { pool.shutDown() }
-    let program = Program(network, images: 1, training: true, parameters: memory, pool: pool)
+    let program = try Program(network, images: 1, training: true, parameters: memory, pool: pool)
     program.input.update(from: image, count: image.count)
     program.forward()
     return (0..<image.count).map { Double(program.logits[$0]) }
@@ -44,15 +44,15 @@ import Testing
 
   @Test(arguments: networks) func logitsStayWithinATenThousandthOfExactOnes(_ configuration: NetworkConfiguration) throws {
     let network = try configuration.network(height: Self.side, width: Self.side)
-    let memory = ParameterMemory(network, training: true)
+    let memory = try ParameterMemory(network, training: true)
     memory.initialize(seed: 5)
     var random = CounterRandom(seed: 2, purpose: .testing)
     let image = (0..<Self.side * Self.side).map { _ in random.uniform() }
     let exact = Self.exact(network, memory, image: image)
-    let direct = Self.computed(network, memory, image: image, isa: CK_ISA_REFERENCE)
+    let direct = try Self.computed(network, memory, image: image, isa: CK_ISA_REFERENCE)
     #expect(Self.error(direct, exact) < 2e-5, "direct convolutions")
     for isa in PathTests.instructionSets {
-      let fast = Self.computed(network, memory, image: image, isa: isa), name = String(cString: ck_isa_name(isa))
+      let fast = try Self.computed(network, memory, image: image, isa: isa), name = String(cString: ck_isa_name(isa))
       #expect(Self.error(fast, exact) < 1e-4, "\(name)")
       #expect(Self.error(fast, direct) < 1e-4, "\(name) beside direct convolutions")
     }

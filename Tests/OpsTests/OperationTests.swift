@@ -20,8 +20,8 @@ import Testing
   @Test(arguments: samples) func forwardIsTheDefinition(_ sample: OperationSample) throws {
     let bench = try Workbench(sample), expected = bench.reference()
     #expect(expected.shape == bench.output)
-    onEveryInstructionSet {
-      let result = bench.run(threads: 2)
+    try onEveryInstructionSet {
+      let result = try bench.run(threads: 2)
       #expect(distance(result.output, expected.values) < 2e-5, "\(String(cString: ck_isa_name(ck_isa_current())))")
       #expect(result.guardsIntact)
     }
@@ -31,8 +31,8 @@ import Testing
   /// along random directions where there are many. Steps that straddle a kink are seen by their second difference and left out.
   @Test(arguments: samples) func gradientsAreCentralDifferences(_ sample: OperationSample) throws {
     let bench = try Workbench(sample)
-    onEveryInstructionSet {
-      let result = bench.run(threads: 2), isa = String(cString: ck_isa_name(ck_isa_current()))
+    try onEveryInstructionSet {
+      let result = try bench.run(threads: 2), isa = String(cString: ck_isa_name(ck_isa_current()))
       for (index, gradient) in result.inputGradients.enumerated() {
         check(gradient, of: "input \(index), \(isa)") { step in
           var moved = bench
@@ -71,24 +71,24 @@ import Testing
 
   @Test(arguments: samples) func threadsDoNotChangeABit(_ sample: OperationSample) throws {
     let bench = try Workbench(sample)
-    onEveryInstructionSet {
-      let alone = bench.run(threads: 1)
-      for threads in [2, 3, 5] { #expect(bench.run(threads: threads) == alone, "\(threads) threads") }
+    try onEveryInstructionSet {
+      let alone = try bench.run(threads: 1)
+      for threads in [2, 3, 5] { #expect(try bench.run(threads: threads) == alone, "\(threads) threads") }
     }
   }
 
   @Test(arguments: samples) func gradientsMayReplaceWhatWasRead(_ sample: OperationSample) throws {
     let bench = try Workbench(sample)
-    onEveryInstructionSet {
-      let apart = bench.run(threads: 2), replacing = bench.run(threads: 2, replacing: true)
+    try onEveryInstructionSet {
+      let apart = try bench.run(threads: 2), replacing = try bench.run(threads: 2, replacing: true)
       #expect(replacing.inputGradients == apart.inputGradients && replacing.parameterGradients == apart.parameterGradients && replacing.guardsIntact)
     }
   }
 
   @Test(arguments: samples) func gradientsAddToWhatStandsThere(_ sample: OperationSample) throws {
     let bench = try Workbench(sample)
-    onEveryInstructionSet {
-      let plain = bench.run(threads: 1), added = bench.run(threads: 1, accumulate: true)
+    try onEveryInstructionSet {
+      let plain = try bench.run(threads: 1), added = try bench.run(threads: 1, accumulate: true)
       for (p, a) in zip(plain.inputGradients, added.inputGradients) { #expect(distance(a, p.map { Double($0) + 1 }) < 2e-5) }
       // An operation over the whole batch never adds: its batch comes in one slice.
       guard !sample.operation.needsWholeBatch else { return }

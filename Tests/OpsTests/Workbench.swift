@@ -41,17 +41,17 @@ struct Workbench {
   /// - Parameters:
   ///   - accumulate: gradients start from ones and are added to, instead of garbage that is overwritten.
   ///   - replacing: gradients stand where the operation says they may.
-  func run(threads: Int, accumulate: Bool = false, replacing: Bool = false) -> Result {
+  func run(threads: Int, accumulate: Bool = false, replacing: Bool = false) throws -> Result {
     let pool = ThreadPool(threads: threads)
     defer { pool.shutDown() }
     let site = Site(
       inputs: sample.inputs, output: output, images: sample.images, training: true, layer: 0, wantsInputGradient: sample.inputs.map { _ in true })
-    let compiled = sample.operation.compile(site)
+    let compiled = try sample.operation.compile(site)
     // Images stand further apart than they are long; what lies between must stay as it is.
     let gap = 7, guardValue: Float = -77
     var buffers: [AlignedBuffer] = []
-    func slab(_ shape: FeatureShape, _ values: [Double]?, filling: Float) -> Slab {
-      let stride = shape.count + gap, buffer = AlignedBuffer(count: sample.images * stride)
+    func slab(_ shape: FeatureShape, _ values: [Double]?, filling: Float) throws -> Slab {
+      let stride = shape.count + gap, buffer = try AlignedBuffer(count: sample.images * stride)
       buffers.append(buffer)
       buffer.pointer.update(repeating: guardValue, count: buffer.count)
       for n in 0..<sample.images {
@@ -63,27 +63,27 @@ struct Workbench {
       (0..<sample.images).flatMap { n in (0..<shape.count).map { slab.image(n)[$0] } }
     }
     let start: Float = accumulate ? 1 : .signalingNaN
-    let inputSlabs = zip(sample.inputs, inputs).map { slab($0, $1.values, filling: 0) }
-    let outputSlab = slab(output, nil, filling: .signalingNaN)
-    let upstreamSlab = slab(output, upstream.values, filling: 0)
+    let inputSlabs = try zip(sample.inputs, inputs).map { try slab($0, $1.values, filling: 0) }
+    let outputSlab = try slab(output, nil, filling: .signalingNaN)
+    let upstreamSlab = try slab(output, upstream.values, filling: 0)
     let gradientSlabs =
       switch replacing ? sample.operation.inputGradientReplaces : .nothing {
-      case .nothing: sample.inputs.map { slab($0, nil, filling: start) }
+      case .nothing: try sample.inputs.map { try slab($0, nil, filling: start) }
       case .outputGradient: [upstreamSlab]
       case .input: inputSlabs
       }
-    let weights = parameters.map { values in
-      let buffer = AlignedBuffer(count: values.count)
+    let weights = try parameters.map { values in
+      let buffer = try AlignedBuffer(count: values.count)
       buffer.fill(values.map { Float($0) })
       return buffer
     }
     // Moving statistics have no gradient: nothing may write theirs.
-    let weightGradients = zip(parameters, declarations).map { values, declaration in
-      let buffer = AlignedBuffer(count: values.count)
+    let weightGradients = try zip(parameters, declarations).map { values, declaration in
+      let buffer = try AlignedBuffer(count: values.count)
       buffer.fill(values.map { _ in declaration.trainable ? start : 0 })
       return buffer
     }
-    let scratch = (0..<threads).map { _ in AlignedBuffer(count: compiled.scratch) }, shared = AlignedBuffer(count: compiled.shared)
+    let scratch = try (0..<threads).map { _ in try AlignedBuffer(count: compiled.scratch) }, shared = try AlignedBuffer(count: compiled.shared)
     let frame = Frame(
       inputs: inputSlabs, output: outputSlab, inputGradients: gradientSlabs, accumulates: sample.inputs.map { _ in accumulate ? 1 : 0 },
       outputGradient: upstreamSlab, parameters: weights.map(\.pointer), parameterGradients: weightGradients.map(\.pointer),

@@ -94,7 +94,7 @@ struct Bench {
     guard let names = FileManager.default.enumerator(atPath: root) else { return [:] }
     for case let name as String in names {
       var isFolder: ObjCBool = false
-      let left = name.hasPrefix("cache") || ["best.safetensors", "checkpoint", "log.jsonl", "events.tfevents", "timings.csv", "provenance.json"].contains { name.hasSuffix($0) }
+      let left = name.hasPrefix("cache") || ["best.safetensors", "checkpoint", "checkpoint.previous", "log.jsonl", "events.tfevents", "timings.csv", "provenance.json"].contains { name.hasSuffix($0) }
       guard !left, FileManager.default.fileExists(atPath: "\(root)/\(name)", isDirectory: &isFolder), !isFolder.boolValue else { continue }
       let data = try Data(contentsOf: URL(fileURLWithPath: "\(root)/\(name)"))
       files[name] =

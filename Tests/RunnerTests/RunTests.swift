@@ -140,7 +140,7 @@ extension Runs { @Suite struct RunTests {
     #expect(await bench.run(spec, transcript: transcript) == .done, "\(transcript.errors)")
     #expect(transcript.output.components(separatedBy: "train epoch").count - 1 == 3, "three epochs in all, and two of fine-tuning")
     #expect(transcript.output.components(separatedBy: "fine-tune epoch").count - 1 == 2)
-    #expect(!FileManager.default.fileExists(atPath: bench.trials()["plain"]!.checkpoint))
+    #expect(!FileManager.default.fileExists(atPath: bench.trials()["plain"]!.checkpoint.newest))
     let alone = "\(bench.folder.path)/alone"
     #expect(await bench.run(try bench.spec(trials: "[\(tuned)]", name: "alone"), out: alone) == .done)
     let (shared, whole) = (try #require(bench.trials()["tuned"]?.readRecord()), try #require(bench.trials(alone)["tuned"]?.readRecord()))
@@ -166,8 +166,8 @@ extension Runs { @Suite struct RunTests {
     let spec = try bench.spec(trials: "[{name: broken, model.architecture: unet, train.learning_rate: 1e30}, {name: sound, model.architecture: unet}]")
     let transcript = Transcript()
     #expect(await bench.run(spec, transcript: transcript) { $0.retries = 1 } == .someTrialsFailed)
+    #expect(!transcript.output.contains("trying again"), "it would fail in the same way")
     #expect(transcript.errors.contains("broken failed: the loss is not a finite number in epoch 1"))
-    #expect(transcript.output.contains("trying again, 1 of 1"))
     #expect(bench.trials()["broken"]?.readRecord()?.failure?.contains("not a finite number") == true)
     #expect(bench.trials()["sound"]?.readRecord()?.failure == nil)
     let plan = Transcript()

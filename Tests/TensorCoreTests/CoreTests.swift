@@ -36,12 +36,19 @@ import Testing
   }
 }
 
+@Suite struct BufferTests {
+  @Test func memoryThatIsRefusedIsAnErrorOfItsOwn() throws {
+    #expect { try AlignedBuffer(count: 1 << 48) } throws: { "\($0)" == "not enough memory: 1125899907 MB were refused" }
+    #expect(try AlignedBuffer(count: 1 << 20).array.allSatisfy { $0 == 0 })
+  }
+}
+
 @Suite struct ThreadPoolTests {
-  @Test(arguments: [1, 2, 3, 8]) func everyTaskRunsOnce(_ threads: Int) {
+  @Test(arguments: [1, 2, 3, 8]) func everyTaskRunsOnce(_ threads: Int) throws {
     let pool = ThreadPool(threads: threads)
     defer { pool.shutDown() }
     for round in 0..<200 {
-      let counts = (0..<round).map { _ in AlignedBuffer(count: 1) }
+      let counts = try (0..<round).map { _ in try AlignedBuffer(count: 1) }
       pool.run(tasks: round) { task, thread in
         counts[task].pointer[0] += 1
         precondition(thread >= 0 && thread < threads)

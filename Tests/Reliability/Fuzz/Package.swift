@@ -35,14 +35,14 @@ let package = Package(
     roomC("COpenBLAS", links: [.linkedLibrary("dl")]),
     roomC("CKernels", ["COpenBLAS"]),
     room("Diagnostics"),
-    room("Files", ["Diagnostics"], plain),
+    room("Files", ["Diagnostics", crypto], plain),
     room("ExperimentSpec", ["CLibYAML", "Diagnostics", orderedCollections]),
     room("TensorCore", [], plain),
     room("Ops", ["TensorCore", "CKernels", "COpenBLAS"], plain),
     room("NetworkGraph", ["TensorCore", "Ops"], plain),
     room("Architectures", ["NetworkGraph"], plain),
     room("Imaging", ["CLibPNG", "TensorCore", "Diagnostics", "Files"]),
-    room("Datasets", ["CCurl", "CZlib", "Diagnostics", "ExperimentSpec", "TensorCore", "Imaging", crypto]),
+    room("Datasets", ["CCurl", "CZlib", "Diagnostics", "ExperimentSpec", "Files", "TensorCore", "Imaging", crypto]),
     room("ExperimentGraph", ["ExperimentSpec", crypto], plain),
     room("Schedule", ["ExperimentGraph"], plain),
     room("Engine", ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", crypto]),
@@ -55,12 +55,12 @@ let package = Package(
       name: "TensorBoard", dependencies: ["Diagnostics", .product(name: "SwiftProtobuf", package: "swift-protobuf")], path: "Rooms/TensorBoard",
       exclude: ["event.proto"], swiftSettings: plain),
     room("Runner", [
-      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "Imaging", "Engine", "Architectures", "Metrics", "Report", "TensorBoard",
+      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "TensorCore", "Imaging", "Engine", "Architectures", "Metrics", "Report", "TensorBoard",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .target(name: "CLibFuzzer", path: "Sources/CLibFuzzer"),
     .executableTarget(name: "fuzz", dependencies: [
-      "CLibFuzzer", "CZlib", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Imaging", "Datasets", "Engine", "Architectures", "NetworkGraph", "Report", "Runner",
+      "CLibFuzzer", "CZlib", "Diagnostics", "Files", "ExperimentSpec", "ExperimentGraph", "Imaging", "Datasets", "Engine", "Architectures", "NetworkGraph", "Report", "Runner",
     ], path: "Sources/fuzz", swiftSettings: fuzzed),
   ]
 )

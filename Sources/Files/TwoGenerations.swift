@@ -1,0 +1,19 @@
+import Foundation
+
+/// A file that is written again and again, and beside it the one before: should the newer turn out damaged, a good one is left.
+public struct TwoGenerations: Sendable {
+  public let newest: String
+  public var previous: String { newest + ".previous" }
+
+  public init(_ path: String) { newest = path }
+
+  /// Newest first.
+  public var present: [String] { [newest, previous].filter(FileManager.default.fileExists(atPath:)) }
+
+  /// The old newest becomes the previous one, once the new one is on the disk.
+  /// - Throws: `UserError` (exit 5); both files are then there as they were, or the newest under the previous one's name.
+  public func write(_ bytes: some ContiguousBytes) throws { try DurableFile.write(bytes, to: newest, keepingOldAs: previous) }
+
+  /// - Throws: `UserError` (exit 5).
+  public func remove() throws { for path in [newest, previous] { try DurableFile.remove(path) } }
+}
