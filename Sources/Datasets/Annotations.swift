@@ -1,13 +1,13 @@
 import Diagnostics
 import Imaging
 
-/// Truth, or anyone's prediction, without its images: a contest's solution table, or a folder of mask PNGs.
+/// Truth, or anyone's prediction, without its images: a contest's solution table, or a folder of masks or label images.
 public struct Annotations: Sendable {
   /// Of all images, in byte order.
   public let ids: [String]
   private let load: @Sendable (String) throws -> Truth
 
-  /// - Parameter path: a file like `stage1_solution.csv`; a folder of `<id>.png` (binary masks, or a label a pixel); or a folder of
+  /// - Parameter path: a file like `stage1_solution.csv`; a folder of `<id>.png` or `.tif` (binary masks, or a label a pixel); or a folder of
   ///   `<id>/masks/*.png`, one object a file.
   /// - Throws: `UserError`: exit 5 where there is none of these, exit 6 where the table is damaged.
   public init(_ path: String) throws {
@@ -22,11 +22,11 @@ public struct Annotations: Sendable {
       let names = try Disk.list(path)
       let folders = names.filter { Disk.kind("\(path)/\($0)/masks") == .folder }
       if folders.isEmpty {
-        let files = try Disk.listPNG(path)
+        let files = ImageFile.endings.flatMap { ending in names.filter { $0.lowercased().hasSuffix(".\(ending)") && $0.utf8.count > ending.utf8.count + 1 } }
         if files.isEmpty {
-          throw UserError.missing(path, "neither masks (<id>.png) nor folders of masks (<id>/masks/*.png) in it")
+          throw UserError.missing(path, "neither masks (<id>.png, <id>.tif) nor folders of masks (<id>/masks/*.png) in it")
         }
-        let file = Dictionary(files.map { (String($0.dropLast(4)), $0) }, uniquingKeysWith: { first, _ in first })
+        let file = Dictionary(files.map { (String($0[..<$0.lastIndex(of: ".")!]), $0) }, uniquingKeysWith: { first, _ in first })
         ids = Self.sorted(file.keys)
         load = { id in try Self.objects(in: "\(path)/\(file[id]!)") }
       } else {
@@ -46,7 +46,7 @@ public struct Annotations: Sendable {
 
   /// One value beside 0 is a mask, whose connected regions (8-connected) are the objects; more values are labels.
   private static func objects(in path: String) throws -> Truth {
-    let image = try PNG.read(path: path)
+    let image = try ImageFile.read(path: path)
     let values = Set(image.labels.pixels).subtracting([0]).sorted()
     if values.count <= 1 {
       let regions = image.mask.connectedRegions(connectivity: 8)

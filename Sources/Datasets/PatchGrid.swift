@@ -22,14 +22,24 @@ public func patchOrigins(height: Int, width: Int, size: Int) -> [PatchOrigin] {
 public func mergeMaximum(_ patches: [Float], at origins: [PatchOrigin], height: Int, width: Int, size: Int) -> GrayImage {
   precondition(patches.count == origins.count * size * size, "\(patches.count) values cannot fill \(origins.count) patches of \(size) × \(size)")
   var merged = GrayImage(width: width, height: height, repeating: -.infinity)
-  merged.pixels.withUnsafeMutableBufferPointer { out in
+  patches.withUnsafeBufferPointer { patches in
     for (index, origin) in origins.enumerated() {
-      for row in 0..<min(size, height - origin.y) {
-        let from = (index * size + row) * size, to = (origin.y + row) * width + origin.x
-        for column in 0..<min(size, width - origin.x) { out[to + column] = max(out[to + column], patches[from + column]) }
+      merged.layMaximum(
+        patches.baseAddress! + index * size * size, size: size, at: origin, rows: 0..<min(size, height - origin.y), columns: 0..<min(size, width - origin.x))
+    }
+  }
+  return merged.map { $0 == -.infinity ? 0 : $0 }
+}
+
+extension GrayImage {
+  /// Raises the pixels under a patch's `rows` and `columns` to its values.
+  mutating func layMaximum(_ patch: UnsafePointer<Float>, size: Int, at origin: PatchOrigin, rows: Range<Int>, columns: Range<Int>) {
+    let width = width
+    pixels.withUnsafeMutableBufferPointer { out in
+      for row in rows {
+        let from = row * size, to = (origin.y + row) * width + origin.x
+        for column in columns { out[to + column] = max(out[to + column], patch[from + column]) }
       }
     }
-    for i in out.indices where out[i] == -.infinity { out[i] = 0 }
   }
-  return merged
 }

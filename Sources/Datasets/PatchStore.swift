@@ -61,7 +61,7 @@ public struct PatchStore: Sendable {
   /// Writes patch `index`'s image, `[size, size]` in [0, 1].
   public func copyImage(_ index: Int, into out: UnsafeMutablePointer<Float>) {
     let values = imageValues(index)
-    for (i, value) in values.enumerated() { out[i] = Float(value) * (1 / 65_535) }
+    for (i, value) in values.enumerated() { out[i] = PatchValue.value(value) }
     storage.release(UnsafeRawBufferPointer(values))
   }
 

@@ -42,9 +42,7 @@ public struct Preparation: Sendable, Hashable {
         rotation: augment.rotation, scale: augment.scale)
       (image, mask) = Imaging.augment(image: image, mask: mask, recipe: recipe, random: &random)
     }
-    image = image.preprocessed(
-      claheClip: preprocess.claheClip, claheTiles: preprocess.claheTiles, tvWeight: preprocess.tvWeight, tvIterations: preprocess.tvIterations)
-    return (image, mask)
+    return (image.preprocessed(preprocess), mask)
   }
 
   /// Origins of random crops whose foreground/background exceeds the ratio. An image that one patch covers has none: it would be that patch again.
@@ -110,7 +108,7 @@ extension PatchStore {
             precondition(slot < starts[position + 1], "\(item.id): more patches than its size allows")
             let pixels = storage.base.advanced(by: 2 * slot * area).assumingMemoryBound(to: UInt16.self)
             let truth = storage.base.advanced(by: (2 * room + slot) * area).assumingMemoryBound(to: UInt8.self)
-            version.image.copyPatch(origin, size: size) { pixels[$0] = UInt16(min(max($1, 0), 1) * 65_535 + 0.5) }
+            version.image.copyPatch(origin, size: size) { pixels[$0] = PatchValue.stored($1) }
             version.mask.copyPatch(origin, size: size) { truth[$0] = $1 == 0 ? 0 : 1 }
             patches.append(Patch(source: position, copy: copy, origin: origin, kind: kind))
           }
@@ -127,7 +125,7 @@ extension PatchStore {
 
 extension Image {
   /// Gives each pixel of a patch that lies inside the image, with its place in the patch.
-  fileprivate func copyPatch(_ origin: PatchOrigin, size: Int, _ put: (_ place: Int, _ value: Pixel) -> Void) {
+  func copyPatch(_ origin: PatchOrigin, size: Int, _ put: (_ place: Int, _ value: Pixel) -> Void) {
     pixels.withUnsafeBufferPointer { pixels in
       for row in 0..<min(size, height - origin.y) {
         let from = (origin.y + row) * width + origin.x

@@ -20,10 +20,15 @@ public struct NetworkWeights: Sendable {
   /// - Parameter ours: whether the file must carry our checksum.
   /// - Throws: `UserError`: exit 5 (unreadable), 6 (damaged, or of another network).
   public static func read(_ path: String, for configuration: NetworkConfiguration, ours: Bool = false) throws -> NetworkWeights {
-    let file = try Safetensors.read(path, ours: ours)
+    try NetworkWeights(Safetensors.read(path, ours: ours), path: path, for: configuration)
+  }
+
+  /// The weights of a file that is read already; `path` is what errors call it.
+  /// - Throws: `UserError` (exit 6) where they are of another network.
+  public init(_ file: Safetensors, path: String, for configuration: NetworkConfiguration) throws {
     let side = configuration.options.sideDivisor * 2
-    let parameters = try configuration.network(height: side, width: side).parameters
-    let values = try parameters.map { parameter in
+    parameters = try configuration.network(height: side, width: side).parameters
+    values = try parameters.map { parameter in
       guard let entry = file[parameter.name], entry.shape == parameter.declaration.shape else {
         throw UserError(
           "\(path): weights of another network: \(file[parameter.name].map { "\(parameter.name) is \($0.shape)" } ?? "no \(parameter.name)"), expected \(parameter.declaration.shape)",
@@ -31,6 +36,5 @@ public struct NetworkWeights: Sendable {
       }
       return entry.values
     }
-    return NetworkWeights(parameters: parameters, values: values)
   }
 }

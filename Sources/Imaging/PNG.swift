@@ -24,6 +24,16 @@ public enum PNG {
     }
   }
 
+  /// What a file's header says, without the samples. Throws as `read`.
+  public static func size(path: String) throws -> (height: Int, width: Int) {
+    try withMessage(path) { message in
+      var info = clibpng_info()
+      guard let reader = clibpng_open(path, nil, 0, UInt32(maximumSide), UInt64(maximumPixels), &info, message) else { return nil }
+      clibpng_close(reader)
+      return (height: Int(info.height), width: Int(info.width))
+    }
+  }
+
   private static func decode(
     name: String, open: (UnsafeMutablePointer<clibpng_info>, UnsafeMutablePointer<CChar>) -> OpaquePointer?
   ) throws -> DecodedImage {
@@ -45,17 +55,18 @@ public enum PNG {
 
   /// 8-bit grey; values are clipped to [0, 1] and rounded to 255ths.
   public static func encode(_ image: GrayImage) throws -> [UInt8] {
-    try encode(image.pixels.map { UInt8(min(max($0, 0), 1) * 255 + 0.5) }, image.width, image.height, channels: 1, bitDepth: 8)
+    try image.pixels.map { UInt8(min(max($0, 0), 1) * 255 + 0.5) }
+      .withUnsafeBytes { try encode($0, image.width, image.height, channels: 1, bitDepth: 8) }
   }
 
   /// 8-bit grey, 0 and 255.
   public static func encode(_ mask: Mask) throws -> [UInt8] {
-    try encode(mask.pixels.map { $0 == 0 ? 0 : 255 }, mask.width, mask.height, channels: 1, bitDepth: 8)
+    try mask.pixels.map { $0 == 0 ? UInt8(0) : 255 }.withUnsafeBytes { try encode($0, mask.width, mask.height, channels: 1, bitDepth: 8) }
   }
 
   /// 8-bit colour.
   public static func encode(_ image: RGBImage) throws -> [UInt8] {
-    try encode(image.pixels.flatMap { [$0.red, $0.green, $0.blue] }, image.width, image.height, channels: 3, bitDepth: 8)
+    try image.pixels.withUnsafeBytes { try encode($0, image.width, image.height, channels: 3, bitDepth: 8) }
   }
 
   /// 16-bit grey, a pixel's value its label. Throws where a label is outside 0…65,535.
@@ -63,8 +74,8 @@ public enum PNG {
     if let outside = labels.pixels.first(where: { !(0...65_535).contains($0) }) {
       throw UserError("label \(outside) does not fit a 16-bit image", exitCode: .inputOrOutputFailed)
     }
-    let bytes = labels.pixels.flatMap { [UInt8(truncatingIfNeeded: $0 >> 8), UInt8(truncatingIfNeeded: $0)] }
-    return try encode(bytes, labels.width, labels.height, channels: 1, bitDepth: 16)
+    return try labels.pixels.map { UInt16(truncatingIfNeeded: $0).bigEndian }
+      .withUnsafeBytes { try encode($0, labels.width, labels.height, channels: 1, bitDepth: 16) }
   }
 
   /// Writes a grey image whole or not at all: into a file beside it that is then renamed. Throws `UserError` (exit 5).
@@ -77,11 +88,11 @@ public enum PNG {
   public static func write(_ labels: LabelImage, to path: String) throws { try DurableFile.write(encode(labels), to: path) }
 
   /// The same samples give the same bytes: compression is fixed and no time is stored.
-  private static func encode(_ rows: [UInt8], _ width: Int, _ height: Int, channels: Int, bitDepth: Int) throws -> [UInt8] {
+  private static func encode(_ rows: UnsafeRawBufferPointer, _ width: Int, _ height: Int, channels: Int, bitDepth: Int) throws -> [UInt8] {
     try withMessage("PNG \(width) × \(height)") { message in
       var bytes: UnsafeMutablePointer<UInt8>?
       var count = 0
-      let failed = clibpng_encode(rows, UInt32(width), UInt32(height), Int32(channels), Int32(bitDepth), &bytes, &count, message) != 0
+      let failed = clibpng_encode(rows.baseAddress?.assumingMemoryBound(to: UInt8.self), UInt32(width), UInt32(height), Int32(channels), Int32(bitDepth), &bytes, &count, message) != 0
       if failed { return nil }
       defer { clibpng_free(bytes) }
       return Array(UnsafeBufferPointer(start: bytes, count: count))

@@ -65,7 +65,8 @@ enum MaskRuns {
     return masks
   }
 
-  private static func quoted(_ text: String) -> String {
+  /// A field of a CSV file, in quotes where it holds a comma or a quote.
+  static func quoted(_ text: String) -> String {
     text.contains { $0 == "," || $0 == "\"" } ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
   }
 

@@ -1,5 +1,6 @@
 import Datasets
 import Diagnostics
+import Files
 import Foundation
 import Imaging
 import Metrics
@@ -38,25 +39,62 @@ struct ScoreSummary: Encodable {
   }
 }
 
+/// `evaluate --json`: the means' names, and `per_image`.
+private struct EvaluationAnswer: Encodable {
+  var summary: ScoreSummary
+  var images: [ScoredImage]
+  private enum Names: CodingKey { case per_image }
+
+  func encode(to encoder: Encoder) throws {
+    try summary.encode(to: encoder)
+    var container = encoder.container(keyedBy: Names.self)
+    try container.encode(images, forKey: .per_image)
+  }
+}
+
+/// One image's scores: an element of `per_image` in `evaluate --json`, and a line of `evaluate --csv`.
+private struct ScoredImage: Encodable {
+  var image: String
+  var nuclei, objects: Int
+  var average_iou, iou_at_050, average_precision, contest_score: Double
+  var annotated_nuclei: Int
+  var annotated_average_iou, annotated_iou_at_050, annotated_average_precision, contest_score_by_regions: Double
+  /// Neither truth nor prediction: left out of the means.
+  var empty: Bool
+
+  init(_ score: ImageScore) {
+    (image, nuclei, objects, empty) = (score.image, score.nuclei, score.objects, score.empty)
+    (average_iou, iou_at_050, average_precision, contest_score) = (score.averageIoU, score.iouAt050, score.averagePrecision, score.contestScore)
+    (annotated_nuclei, annotated_average_iou, annotated_iou_at_050) = (score.annotatedNuclei, score.annotatedAverageIoU, score.annotatedIoUAt050)
+    (annotated_average_precision, contest_score_by_regions) = (score.annotatedAveragePrecision, score.contestScoreByRegions)
+  }
+
+  static let csvHeader =
+    "image,nuclei,objects,average_iou,iou_at_050,average_precision,contest_score,annotated_nuclei,annotated_average_iou,annotated_iou_at_050,"
+    + "annotated_average_precision,contest_score_by_regions,empty"
+  var csvLine: String {
+    let scores = ["\(average_iou)", "\(iou_at_050)", "\(average_precision)", "\(contest_score)", "\(annotated_nuclei)"]
+      + [annotated_average_iou, annotated_iou_at_050, annotated_average_precision, contest_score_by_regions].map { "\($0)" }
+    return ([MaskRuns.quoted(image), "\(nuclei)", "\(objects)"] + scores + [empty ? "1" : "0"]).joined(separator: ",")
+  }
+}
+
 extension Runner {
-  /// The metrics on anyone's masks: every image of `predictions` is scored against its truth.
-  public static func evaluate(predictions: String, truth: String, json: Bool, _ surroundings: Surroundings) throws -> ExitCode {
+  /// The metrics on anyone's masks or label images: every image of `predictions` is scored against its truth.
+  ///
+  /// - Parameters:
+  ///   - json: one JSON object on standard output, the images under `per_image`.
+  ///   - csv: a file for the scores of each image.
+  public static func evaluate(predictions: String, truth: String, json: Bool, csv: String? = nil, _ surroundings: Surroundings) throws -> ExitCode {
     let console = surroundings.console
     let ours = try Annotations(predictions), theirs = try Annotations(truth)
-    let known = Set(theirs.ids)
-    // `predict` writes <name>_mask.png beside other pictures of the image.
-    let suffix = "_mask"
-    let pairs: [(prediction: String, image: String)] = ours.ids.compactMap { id in
-      if known.contains(id) { return (id, id) }
-      if id.hasSuffix(suffix), known.contains(String(id.dropLast(suffix.count))) { return (id, String(id.dropLast(suffix.count))) }
-      return nil
-    }
-    let unknown = ours.ids.count - pairs.count
+    let pairs = pair(ours.ids, with: theirs.ids)
     guard !pairs.isEmpty else {
       throw UserError(
         "\(predictions): none of its \(ours.ids.count) masks has a truth of its name in \(truth)", exitCode: .inputOrOutputFailed,
-        hints: ["masks are called <image>.png or <image>_mask.png; the first truth is of image \(theirs.ids.first ?? "…")"])
+        hints: ["masks are called as their image, or <image>_labels or <image>_mask; the first truth is of image \(theirs.ids.first ?? "…")"])
     }
+    let meant = Set(pairs.flatMap { pair in ([""] + ownSuffixes).map { pair.image + $0 } }), unknown = ours.ids.count { !meant.contains($0) }
     if unknown > 0 { console.show([Diagnostic(.warning, "\(unknown) masks of \(predictions) have no truth in \(truth)")]) }
     if pairs.count < theirs.ids.count {
       let count = theirs.ids.count
@@ -66,7 +104,7 @@ extension Runner {
       let (prediction, truth) = (try ours.truth(pair.prediction), try theirs.truth(pair.image))
       guard prediction.mask.width == truth.mask.width, prediction.mask.height == truth.mask.height else {
         throw UserError(
-          "\(pair.prediction).png: \(prediction.mask.width) × \(prediction.mask.height) pixels; its truth has \(truth.mask.width) × \(truth.mask.height)",
+          "\(predictions): the mask \(pair.prediction) has \(prediction.mask.width) × \(prediction.mask.height) pixels; its truth has \(truth.mask.width) × \(truth.mask.height)",
           exitCode: .damagedData)
       }
       return ImageScore(
@@ -75,8 +113,10 @@ extension Runner {
     guard let summary = ScoreSummary(scores) else {
       throw UserError("neither truth nor predictions have an object in any image", exitCode: .inputOrOutputFailed)
     }
+    let images = scores.map(ScoredImage.init)
+    if let csv { try DurableFile.write(([ScoredImage.csvHeader] + images.map(\.csvLine)).joined(separator: "\n") + "\n", to: csv) }
     if json {
-      console.put(try jsonText(summary))
+      console.put(try jsonText(EvaluationAnswer(summary: summary, images: images)))
     } else {
       func line(_ name: String, _ mean: Double, _ sd: Double? = nil) -> String {
         name.padding(toLength: 36, withPad: " ", startingAt: 0) + ProgressText.fixed(mean, 4) + (sd.map { " ± " + ProgressText.fixed($0, 4) } ?? "")
@@ -94,6 +134,17 @@ extension Runner {
       if summary.images_empty > 0 { console.print("\(summary.images_empty) images with neither truth nor prediction are left out") }
     }
     return .done
+  }
+
+  /// What `predict` adds to an image's name; of these pictures the labels say most, and the outlines nothing.
+  private static let ownSuffixes = ["_labels", "_mask", "_overlay"]
+
+  /// Each image of `truths` with the prediction that says most of it: one of its own name, its labels, its mask.
+  private static func pair(_ predictions: [String], with truths: [String]) -> [(prediction: String, image: String)] {
+    let known = Set(predictions)
+    return truths.compactMap { image in
+      ["", "_labels", "_mask"].map { image + $0 }.first(where: known.contains).map { (prediction: $0, image: image) }
+    }
   }
 
   /// One object, its names in alphabetic order, and a line break.

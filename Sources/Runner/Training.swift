@@ -38,13 +38,13 @@ struct Trainings: Sendable {
     let before = home.checkpoint.present.isEmpty ? try mainTraining(before: job, home, trial) : nil
     let trained = try train(trial, job, in: home, after: before)
     try removeCheckpoints(nowThat: job)
-    if home.path != folder.path { try link(home.weights, to: folder.weights) }
+    if home.path != folder.path { try write(trained, to: folder, trial) }
     return trained
   }
 
   private func finished(_ job: Job, for folder: TrialFolder, _ trial: Int) throws -> TrainedNetwork? {
     guard let (network, home) = find(job, for: folder, trial) else { return nil }
-    if home.path != folder.path { try link(home.weights, to: folder.weights) }
+    if home.path != folder.path { try write(network, to: folder, trial) }
     return network
   }
 
@@ -139,9 +139,16 @@ struct Trainings: Sendable {
           phase: $0.phase, epoch: $0.epoch, trainLoss: $0.trainLoss, validationLoss: $0.validationLoss, penalty: $0.penalty, learningRate: $0.learningRate)
       },
       bestEpoch: outcome.bestEpoch, validationLoss: outcome.validationLoss, trainingPatches: split.training.count, validationPatches: split.validation.count)
-    try outcome.weights.write(to: home.weights, metadata: training.metadata)
+    let trained = TrainedNetwork(weights: outcome.weights, training: training)
+    try write(trained, to: home, trial)
     try home.log.append(.trained(fingerprint: job.fingerprint.description, bestEpoch: outcome.bestEpoch))
-    return TrainedNetwork(weights: outcome.weights, training: training)
+    return trained
+  }
+
+  /// The training may be several trials' own; what the file says of post-processing is this trial's.
+  private func write(_ network: TrainedNetwork, to folder: TrialFolder, _ trial: Int) throws {
+    let stated = try TrainedModel.metadata(session.experiment.trials[trial].settings)
+    try network.weights.write(to: folder.weights, metadata: network.training.metadata.merging(stated) { training, _ in training })
   }
 
   /// The same file under a second name, copied where the file system has no links.

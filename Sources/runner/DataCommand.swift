@@ -54,9 +54,11 @@ struct Evaluate: AsyncParsableCommand {
     abstract: "Score anyone's masks with the paper's metrics and the contest's.",
     discussion: "Example: runner evaluate --predictions masks/ --truth $RUNNER_DATA/stage1_solution.csv --json")
 
-  @Option(help: ArgumentHelp("Folder of <image>.png or <image>_mask.png: masks, or a label a pixel.", valueName: "dir")) var predictions: String
+  @Option(help: ArgumentHelp("Folder of masks or label images (PNG or TIFF) called as their image, or as predict calls them; or a run-length table.", valueName: "dir|csv"))
+  var predictions: String
   @Option(help: ArgumentHelp("Folder of <image>.png or <image>/masks/*.png, or a solution table.", valueName: "dir|csv")) var truth: String
   @Flag(help: "One JSON object.") var json = false
+  @Option(help: ArgumentHelp("Write the scores of each image to a file.", valueName: "file")) var csv: String?
 
-  func run() async throws { try await finish { try Runner.evaluate(predictions: predictions, truth: truth, json: json, $0) } }
+  func run() async throws { try await finish { try Runner.evaluate(predictions: predictions, truth: truth, json: json, csv: csv, $0) } }
 }
