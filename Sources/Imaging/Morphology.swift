@@ -1,3 +1,8 @@
+extension Image where Pixel == Float {
+  /// 1 where a value exceeds `threshold`.
+  public func above(_ threshold: Float) -> Mask { map { $0 > threshold ? 1 : 0 } }
+}
+
 extension Image where Pixel == UInt8 {
   /// Fills holes: regions of background of at most `maximumHole` pixels become foreground.
   ///

@@ -43,8 +43,7 @@ struct Evaluation {
 extension EvaluateSettings {
   /// Probabilities `[H, W]` → mask: above the threshold, small holes filled, small objects dropped.
   func mask(of probabilities: GrayImage) -> Mask {
-    let threshold = Float(self.threshold)
-    return probabilities.map { $0 > threshold ? UInt8(1) : 0 }
+    probabilities.above(Float(threshold))
       .fillingHoles(upTo: maximumHole, connectivity: connectivity)
       .droppingObjects(below: minimumObject, connectivity: connectivity)
   }

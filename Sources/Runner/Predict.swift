@@ -45,6 +45,9 @@ extension Runner {
         "--overlap \(options.overlap): tiles of \(model.settings.patches.size) pixels overlap by at most \(most)", exitCode: .badCommandOrSpec,
         hints: ["larger tiles: --set patches.size=512"])
     }
+    if options.runs != nil, let odd = images.first(where: { $0.name.contains { ",\"".contains($0) } }) {
+      throw UserError("--rle: the table cannot hold the name \(odd.name)", exitCode: .badCommandOrSpec, hints: ["names in it have neither commas nor quotes"])
+    }
     try DurableFile.makeFolder(options.out)
     let threads = options.threads ?? Processor.cores
     let segmenter = try Segmenter(model, Segmenter.Choices(overlap: options.overlap, splitSpacing: options.splitSpacing), threads: threads)

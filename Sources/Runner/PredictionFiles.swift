@@ -53,7 +53,8 @@ struct PredictionFiles: Sendable {
 
   func rows(_ found: Segmentation, of image: GrayImage, fullScale: Double, name: String, withRuns: Bool) -> Rows {
     let scale = pixelSize ?? 1, quoted = MaskRuns.quoted(name)
-    func text(_ value: Double) -> String { String(format: "%.9g", value) }
+    // Intensities are read as 32-bit fractions: more digits would be their rounding.
+    func text(_ value: Double) -> String { String(format: "%.7g", value) }
     let measured = ObjectMeasurements.measure(found.labels, count: found.count, on: image)
     let objects = measured.map { object in
       let lengths = [object.centroid.x, object.centroid.y] + [object.box.x, object.box.y, object.box.width, object.box.height].map(Double.init)

@@ -96,7 +96,7 @@ def splits():
     for seed in range(6):
         rng = np.random.default_rng(seed)
         mask = disks(rng, 40, 44, 8, (4, 10))
-        spacing, connectivity = [2, 3, 5, 7][seed % 4], 8
+        spacing, connectivity = [3, 4, 5, 7][seed % 4], 8
         squared = np.rint(ndi.distance_transform_edt(mask) ** 2).astype("<i4")
         result = split(mask, spacing, connectivity)
         cases.append(dict(height=40, width=44, offset=len(data), spacing=spacing, connectivity=connectivity, count=int(result.max())))
