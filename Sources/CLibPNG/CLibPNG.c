@@ -159,7 +159,7 @@ static void write_bytes(png_structp png, png_bytep in, size_t count) {
 
 static void flush_nothing(png_structp png) { (void)png; }
 
-int clibpng_encode(const uint8_t *rows, uint32_t width, uint32_t height, int channels, int bit_depth, uint8_t **out,
+int clibpng_encode(const uint8_t *rows, uint32_t width, uint32_t height, int channels, int bit_depth, int fast, uint8_t **out,
                    size_t *out_count, char message[CLIBPNG_MESSAGE]) {
   // On the heap: locals changed between setjmp and longjmp are lost.
   sink *s = calloc(1, sizeof *s);
@@ -175,9 +175,9 @@ int clibpng_encode(const uint8_t *rows, uint32_t width, uint32_t height, int cha
     return -1;
   }
   png_set_write_fn(png, s, write_bytes, flush_nothing);
-  png_set_compression_level(png, 6);
+  png_set_compression_level(png, fast ? 1 : 6);
   png_set_compression_strategy(png, 0);
-  png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_ALL_FILTERS);
+  png_set_filter(png, PNG_FILTER_TYPE_BASE, fast ? PNG_FILTER_SUB : PNG_ALL_FILTERS);
   png_set_IHDR(png, info, width, height, bit_depth, channels == 3 ? PNG_COLOR_TYPE_RGB : PNG_COLOR_TYPE_GRAY,
                PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   png_write_info(png, info);

@@ -24,16 +24,14 @@ struct PredictionFiles: Sendable {
 
   /// Writes an image's pictures; where one cannot be written, none is left behind.
   ///
-  /// - Parameters:
-  ///   - image: as it was read, grey in [0, 1].
-  ///   - fullScale: what 1 stands for in the file (255 or 65,535): intensities are measured in the file's own units.
+  /// - Parameter image: as it was read, grey in [0, 1].
   /// - Throws: `UserError` (exit 5).
-  func write(_ found: Segmentation, of image: GrayImage, fullScale: Double, name: String) throws {
+  func write(_ found: Segmentation, of image: GrayImage, name: String) throws {
     let base = "\(folder)/\(name)", labels = base + (found.count > Self.mostLabels ? "_labels.tif" : "_labels.png")
     var pictures: [(path: String, write: () throws -> Void)] = [
-      ("\(base)_mask.png", { try PNG.write(found.mask, to: "\(base)_mask.png") }),
-      (labels, { found.count > Self.mostLabels ? try TIFF.write(found.labels, to: labels) : try PNG.write(found.labels, to: labels) }),
-      ("\(base)_overlay.png", { try PNG.write(image.outlined(found.labels), to: "\(base)_overlay.png") }),
+      ("\(base)_mask.png", { try PNG.write(found.mask, to: "\(base)_mask.png", .fast) }),
+      (labels, { found.count > Self.mostLabels ? try TIFF.write(found.labels, to: labels) : try PNG.write(found.labels, to: labels, .fast) }),
+      ("\(base)_overlay.png", { try PNG.write(image.outlined(found.labels), to: "\(base)_overlay.png", .fast) }),
     ]
     if withProbabilities { pictures.append(("\(base)_probability.npy", { try NumPyFile.write(found.probabilities, to: "\(base)_probability.npy") })) }
     do { for picture in pictures { try picture.write() } } catch {
@@ -51,6 +49,9 @@ struct PredictionFiles: Sendable {
   }
   var countsHeader: String { "image,height,width,objects,foreground,mean_area,unit" }
 
+  /// - Parameters:
+  ///   - image: as it was read, grey in [0, 1].
+  ///   - fullScale: what 1 stands for in the file (255 or 65,535): intensities are measured in the file's own units.
   func rows(_ found: Segmentation, of image: GrayImage, fullScale: Double, name: String, withRuns: Bool) -> Rows {
     let scale = pixelSize ?? 1, quoted = MaskRuns.quoted(name)
     // Intensities are read as 32-bit fractions: more digits would be their rounding.

@@ -72,7 +72,7 @@ struct PredictionWork {
       return nil
     }
     let found = try segmenter.segment(grey, onThread: thread)
-    try files.write(found, of: grey, fullScale: fullScale, name: image.name)
+    try files.write(found, of: grey, name: image.name)
     let rows = files.rows(found, of: grey, fullScale: fullScale, name: image.name, withRuns: withRuns)
     display.done()
     return rows

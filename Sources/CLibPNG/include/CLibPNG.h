@@ -31,8 +31,8 @@ int clibpng_read(clibpng_reader *reader, uint16_t *samples, char message[CLIBPNG
 void clibpng_close(clibpng_reader *reader);
 
 /// Encodes `height` rows of packed big-endian samples: `channels` 1 or 3, `bit_depth` 8 or 16. The same input gives the same
-/// bytes: compression settings are fixed and no time is written. `*out` is to be freed with clibpng_free.
-int clibpng_encode(const uint8_t *rows, uint32_t width, uint32_t height, int channels, int bit_depth, uint8_t **out,
+/// bytes: compression settings are fixed, those for small files or the `fast` ones, and no time is written. `*out` is to be freed with clibpng_free.
+int clibpng_encode(const uint8_t *rows, uint32_t width, uint32_t height, int channels, int bit_depth, int fast, uint8_t **out,
                    size_t *out_count, char message[CLIBPNG_MESSAGE]);
 
 void clibpng_free(uint8_t *bytes);
