@@ -75,7 +75,7 @@ def measure_all(options, rows):
             prerequisites.models(contenders, {works.with_(work, threads=1, precision="f32") for work in from_onnx})
         if options.quick:
             rows = [dataclasses.replace(row, peers=tuple(filter(contenders.there, row.peers))[:1]) for row in rows]
-    (options.out / "machine.json").write_text(json.dumps(machine.facts(ROOT), indent=1, ensure_ascii=False) + "\n")
+    note_machine(options)
     begin = datetime.datetime.now()
     if "comparison" in options.parts:
         campaign.Campaign(contenders, ceilings, options.out, options.rounds, options.seconds).comparison(rows)
@@ -85,6 +85,18 @@ def measure_all(options, rows):
     if "layers" in options.parts:
         slow.by_layer()
     print(f"measured for {(datetime.datetime.now() - begin).seconds / 60:.1f} minutes", file=sys.stderr)
+
+
+def note_machine(options):
+    """machine.json. A part that is not measured now keeps its numbers, and the program that they are of."""
+    file = options.out / "machine.json"
+    earlier = json.loads(file.read_text()) if file.exists() else {}
+    facts = machine.facts(ROOT)
+    program = facts.pop("program")
+    for part in campaign.PARTS:
+        said = program if part in options.parts else earlier.get(f"program, {part}")
+        facts |= {f"program, {part}": said} if said else {}
+    file.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n")
 
 
 if __name__ == "__main__":
