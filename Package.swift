@@ -55,10 +55,11 @@ let package = Package(
     .target(name: "Schedule", dependencies: ["ExperimentGraph"]),
     .target(name: "Engine", dependencies: ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: fastSwift),
     .target(name: "Metrics", dependencies: ["Imaging"], swiftSettings: fastSwift),
-    .target(name: "Report", dependencies: ["Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
+    .target(name: "Report", dependencies: ["Diagnostics", "Files", "ExperimentSpec", "TensorCore", "NetworkGraph", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
     .target(name: "TensorBoard", dependencies: ["Diagnostics", .product(name: "SwiftProtobuf", package: "swift-protobuf")], exclude: ["event.proto"]),
     .target(name: "Runner", dependencies: [
-      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "TensorCore", "Imaging", "Engine", "Architectures", "Metrics", "Report", "TensorBoard",
+      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "TensorCore", "Imaging", "Engine", "Ops", "NetworkGraph", "Architectures", "Metrics", "Report",
+      "TensorBoard",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .executableTarget(
@@ -77,7 +78,7 @@ let package = Package(
     tests("DatasetsTests", ["Datasets", "CZlib", "Imaging", "ExperimentSpec", "Diagnostics", "Files"]),
     tests("ScheduleTests", ["Schedule", "ExperimentGraph", "ExperimentSpec"]),
     tests("MetricsTests", ["Metrics", "Imaging"], fixtures: true),
-    tests("ReportTests", ["Report", "ExperimentSpec", "Imaging", "Diagnostics"], fixtures: true),
+    tests("ReportTests", ["Report", "ExperimentSpec", "Imaging", "NetworkGraph", "Architectures", "TensorCore", "Diagnostics"], fixtures: true),
     tests("TensorBoardTests", ["TensorBoard"], fixtures: true),
     tests("HardInputTests", [
       "CZlib", "Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", "Datasets", "ExperimentGraph", "NetworkGraph", "Architectures", "Engine", "Report", "Runner",

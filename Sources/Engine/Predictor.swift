@@ -12,14 +12,19 @@ public final class Predictor {
   /// - Parameters:
   ///   - height, width: of a patch, multiples of 2^(N−1).
   ///   - batch: patches worked at once.
+  ///   - fuse: false keeps every operation apart, concatenations as copies: for measuring what fusing saves.
   /// - Throws: `ShapeError` where the sides do not fit the network; `OutOfMemory`.
-  public init(network configuration: NetworkConfiguration, weights: NetworkWeights, height: Int, width: Int, batch: Int, threads: Int) throws {
+  public init(
+    network configuration: NetworkConfiguration, weights: NetworkWeights, height: Int, width: Int, batch: Int, threads: Int, fuse: Bool = true
+  ) throws {
     let network = try configuration.network(height: height, width: width)
     memory = try ParameterMemory(network, training: false)
     memory.restore(weights.values)
     let pool = ThreadPool(threads: threads) { ck_flush_denormals() }
     self.pool = pool
-    do { program = try Program(network, images: batch, training: false, precision: configuration.precision, parameters: memory, pool: pool) } catch {
+    do {
+      program = try Program(network, images: batch, training: false, precision: configuration.precision, parameters: memory, pool: pool, fuse: fuse)
+    } catch {
       pool.shutDown()
       throw error
     }
@@ -54,5 +59,5 @@ public final class Predictor {
   }
 
   /// Milliseconds of every layer for one batch.
-  func profile() -> [EngineBenchmark.Result.Layer] { program.layerTimes(draw: nil) }
+  public func profile() -> [EngineBenchmark.Result.Layer] { program.layerTimes(draw: nil) }
 }

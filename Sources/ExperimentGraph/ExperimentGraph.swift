@@ -36,11 +36,11 @@ public struct ExperimentGraph: Sendable {
     return jobs[index]
   }
 
-  /// The job of `kind` that serves trial number `trial`; nil where the trial has none (no fine-tuning).
+  /// The job of `kind` that serves trial number `trial`; nil where the trial has none (no fine-tuning, nothing to train).
   public func job(_ kind: JobKind, of trial: Int) -> Job? { jobs.first { $0.kind == kind && $0.trials.contains(trial) } }
 
-  /// The last job that changes the trial's weights.
-  public func trainingJob(of trial: Int) -> Job { job(.fineTune, of: trial) ?? job(.train, of: trial)! }
+  /// The last job that changes the trial's weights; nil where it has none.
+  public func trainingJob(of trial: Int) -> Job? { job(.fineTune, of: trial) ?? job(.train, of: trial) }
 
   /// The fingerprint that names the trial's folder and record: that of its evaluation, which covers everything before it.
   public func fingerprint(ofTrial trial: Int) -> Fingerprint { job(.evaluate, of: trial)!.fingerprint }
@@ -69,6 +69,11 @@ private struct Builder {
     let index = add(.index, settings, trial, inputs: [])
     let prepared = add(.preprocess, settings, trial, inputs: [index])
     let patches = add(.patches, settings, trial, inputs: [prepared])
+    guard settings.model.architecture.isNetwork else {
+      // Nothing to train, and no network to time.
+      add(.evaluate, settings, trial, inputs: [patches])
+      return
+    }
     var weights = add(.train, settings, trial, inputs: [patches])
     if settings.train.fineTune.epochs > 0 { weights = add(.fineTune, settings, trial, inputs: [patches, weights]) }
     let evaluated = add(.evaluate, settings, trial, inputs: [patches, weights])

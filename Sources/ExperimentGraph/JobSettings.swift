@@ -19,6 +19,8 @@ extension JobKind {
     case .fineTune: return key.hasPrefix("train.fine_tune")
     // Before there was a choice every record was of the test images: those stay valid.
     case .evaluate where key == "evaluate.on": return trial.evaluate.on != .test
+    // Of a network, the weights stand for all that is said of the model.
+    case .evaluate where key == "model.architecture": return !trial.model.architecture.isNetwork
     case .evaluate: return (section == "evaluate" && key != "evaluate.timing_passes") || key == "patches.size"
     case .time: return key == "evaluate.timing_passes"
     case .report: return false
@@ -42,8 +44,7 @@ func reportSettings(of experiment: Experiment) -> [Setting] {
     settings.append(Setting(key: "report.published[\(index)]", value: ([row.trial, row.source] + values).joined(separator: "; ")))
   }
   for (index, claim) in experiment.report.claims.enumerated() {
-    let text = [claim.claim, claim.metric, claim.test] + claim.greater
-    settings.append(Setting(key: "report.claims[\(index)]", value: text.joined(separator: "; ")))
+    settings.append(Setting(key: "report.claims[\(index)]", value: claim.yaml))
   }
   return settings
 }

@@ -9,14 +9,18 @@ public struct Experiment: Sendable {
   public var report: ReportSettings
   /// What `--executor slurm` asks the cluster for.
   public var slurm: SlurmSettings
+  /// Names of experiments whose finished trials count as this one's where they are the same.
+  public var reuse: [String]
   /// Settings without effect, coinciding grid points: shown, not fatal.
   public var notes: [Diagnostic]
   /// The spec file as the user named it; origins in files are written relative to its folder.
   public var path: String
   public init(
-    name: String, title: String, trials: [Trial], report: ReportSettings, slurm: SlurmSettings = SlurmSettings(), notes: [Diagnostic], path: String = ""
+    name: String, title: String, trials: [Trial], report: ReportSettings, slurm: SlurmSettings = SlurmSettings(), notes: [Diagnostic], reuse: [String] = [],
+    path: String = ""
   ) {
-    (self.name, self.title, self.trials, self.report, self.slurm, self.notes, self.path) = (name, title, trials, report, slurm, notes, path)
+    (self.name, self.title, self.trials, self.report, self.slurm) = (name, title, trials, report, slurm)
+    (self.notes, self.reuse, self.path) = (notes, reuse, path)
   }
 }
 
@@ -75,17 +79,6 @@ public struct ReportSettings: Sendable, Hashable, Codable {
     public var source: String
     public init(trial: String, values: [String: Double], tolerance: [String: Double], source: String) {
       (self.trial, self.values, self.tolerance, self.source) = (trial, values, tolerance, source)
-    }
-  }
-
-  /// A sentence of the paper as a comparison: `metric` of `greater[0]` exceeds that of `greater[1]`.
-  public struct Claim: Sendable, Hashable, Codable {
-    public var claim: String
-    public var metric: String
-    public var greater: [String]
-    public var test: String
-    public init(claim: String, metric: String, greater: [String], test: String) {
-      (self.claim, self.metric, self.greater, self.test) = (claim, metric, greater, test)
     }
   }
 }

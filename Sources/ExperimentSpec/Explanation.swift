@@ -28,6 +28,7 @@ extension Experiment {
   public func resolvedYAML() -> String {
     var text = "# Every value of every trial, and where it came from. Made by the run; reading it gives the same experiment.\n"
     text += "name: \(yamlText(name))\ntitle: \(yamlText(title))\n"
+    if !reuse.isEmpty { text += "reuse: \(yamlList(reuse))\n" }
     text += "trials:\n"
     for trial in trials {
       text += "  - name: \(yamlText(trial.name))\n"
@@ -65,11 +66,10 @@ extension Experiment {
 extension ReportSettings {
   /// The `report` group of a spec.
   fileprivate var yaml: String {
-    func list(_ items: [String]) -> String { "[\(items.map { yamlText($0) }.joined(separator: ", "))]" }
     func numbers(_ values: [String: Double]) -> [String] { values.sorted { $0.key < $1.key }.map { "\($0.key): \(canonicalText($0.value))" } }
-    var text = "report:\n  rows: \(list(rows))\n"
+    var text = "report:\n  rows: \(yamlList(rows))\n"
     if !remark.isEmpty { text += "  remark: \(yamlText(remark))\n" }
-    if !figureImages.isEmpty { text += "  figure_images: \(list(figureImages))\n" }
+    if !figureImages.isEmpty { text += "  figure_images: \(yamlList(figureImages))\n" }
     if !published.isEmpty { text += "  published:\n" }
     for entry in published {
       var fields = ["trial: \(yamlText(entry.trial))"] + numbers(entry.values)
@@ -78,12 +78,12 @@ extension ReportSettings {
       text += "    - {\(fields.joined(separator: ", "))}\n"
     }
     if !claims.isEmpty { text += "  claims:\n" }
-    for claim in claims {
-      text += "    - {claim: \(yamlText(claim.claim)), metric: \(claim.metric), greater: \(list(claim.greater)), test: \(claim.test)}\n"
-    }
+    for claim in claims { text += "    - \(claim.yaml)\n" }
     return text
   }
 }
+
+private func yamlList(_ items: [String]) -> String { "[\(items.map { yamlText($0) }.joined(separator: ", "))]" }
 
 /// Text as a YAML scalar that reads back as this text: plain where that is safe anywhere, else in double quotes.
 func yamlText(_ text: String) -> String {

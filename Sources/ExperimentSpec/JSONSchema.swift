@@ -37,6 +37,7 @@ public func jsonSchema() -> String {
     ("name", .object([("type", .string("string")), ("pattern", .string("^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")), ("description", .string("Names the results folder."))])),
     ("title", .text("The report's title.")), ("remark", .text("Shown under the report's title.")),
     ("extends", .text("A base, relative to this file; what stands here wins, lists replace.")),
+    ("reuse", .list(of: .text("An experiment whose finished trials, where they are the same, need not be run again."))),
     ("trials", .list(of: .reference("trial"), atLeast: 1)), ("sweep", .mapping(sweep)), ("report", .mapping(report)), ("slurm", .mapping(slurm)),
   ]
   // A base has no name of its own, so the schema asks for none: `validate` does.
@@ -79,11 +80,25 @@ private var publishedSchema: JSON {
 }
 
 private var claimSchema: JSON {
-  .mapping([
-    ("claim", .text("The paper's sentence.")), ("metric", .reference("metric")),
-    ("greater", .object([("type", .string("array")), ("items", .text("A trial's name; the greater first.")), ("minItems", .raw("2")), ("maxItems", .raw("2"))])),
-    ("test", .strings(ReportSettings.tests)),
-  ], required: ["claim", "metric", "greater"])
+  let number = JSON.object([("type", .string("number")), ("minimum", .raw("0"))])
+  let range = JSON.object([("type", .string("array")), ("items", number), ("minItems", .raw("2")), ("maxItems", .raw("2"))])
+  func margin(_ description: String, _ size: JSON) -> JSON {
+    let units = Claim.Margin.Unit.allCases.map(\.rawValue)
+    return .object([
+      ("description", .string(description)), ("type", .string("object")), ("properties", .object(units.map { ($0, size) })),
+      ("additionalProperties", .raw("false")), ("minProperties", .raw("1")), ("maxProperties", .raw("1")),
+    ])
+  }
+  let sides = JSON.object([
+    ("description", .string("A trial's name, and another's or a number.")), ("type", .string("array")),
+    ("items", .object([("type", .array([.string("string"), .string("number")]))])), ("minItems", .raw("2")), ("maxItems", .raw("2")),
+  ])
+  let relations = Claim.Relation.allCases.map(\.rawValue)
+  return .mapping([
+    ("claim", .text("The paper's sentence.")), ("metric", .reference("metric")), ("test", .strings(ReportSettings.tests)),
+    ("by", margin("More than this, or between two numbers.", .object([("anyOf", .array([number, range]))]))),
+    ("within", margin("At most this, either way.", number)),
+  ] + relations.map { ($0, sides) }, required: ["claim", "metric"])
 }
 
 extension SlurmKey {

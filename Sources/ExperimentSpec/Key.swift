@@ -116,7 +116,7 @@ public struct Key: Sendable {
   let read: @Sendable (TrialSettings) -> KeyValue
   let write: @Sendable (inout TrialSettings, KeyValue) -> Void
   let defaultValue: @Sendable (TrialSettings) -> (value: KeyValue, because: String?)
-  private let effects: [Effect]
+  private var effects: [Effect]
 
   /// A condition on another key, without which this one changes nothing.
   struct Effect: Sendable {
@@ -163,6 +163,13 @@ public struct Key: Sendable {
     case .integer, .number: true
     case .choice, .oneOf, .text: false
     }
+  }
+
+  /// The same key where it also takes `effect` to change anything.
+  func withEffect(_ effect: Effect) -> Key {
+    var key = self
+    key.effects.insert(effect, at: 0)
+    return key
   }
 
   /// The key's value in `settings`.

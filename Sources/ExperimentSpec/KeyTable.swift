@@ -1,10 +1,25 @@
 /// Every setting a spec can have: one line a key, and the only place with defaults.
 public enum KeyTable {
   /// In the order in which resolved specs and reports list them. A default may depend on keys above its own.
-  public static let keys: [Key] = [
+  public static let keys: [Key] = table.map { key in
+    isOfNetworks(key.name) ? key.withEffect(Key.Effect { $0.model.architecture.isNetwork ? nil : "with model.architecture \($0.model.architecture.rawValue)" }) : key
+  }
+
+  /// What only a network can use: a threshold found in each test image has no training images, no weights and no probabilities.
+  private static func isOfNetworks(_ name: String) -> Bool {
+    let section = name.prefix { $0 != "." }
+    return switch section {
+    case "seed", "augment", "train": true
+    case "model": name != "model.architecture"
+    case "patches": name != "patches.size"
+    default: ["evaluate.on", "evaluate.threshold", "evaluate.timing_passes"].contains(name)
+    }
+  }
+
+  private static let table: [Key] = [
     Key("seed", \.seed, .from(0), default: 1, "Seeds weights, drop-out, order of batches, split, augmentation and crops."),
 
-    Key("model.architecture", \.model.architecture, default: .unet, required: true, "The network: U-Net, U-Net++ (L4 head) or U-Net+."),
+    Key("model.architecture", \.model.architecture, default: .unet, required: true, "The network: U-Net, U-Net++ (L4 head) or U-Net+; or otsu, a threshold without one."),
     Key("model.base_filters", \.model.baseFilters, .from(1, to: 256), default: 16, "B, filters of the first level."),
     Key("model.depth", \.model.depth, .from(2, to: 7), default: 5, "N, levels of the network."),
     Key("model.l2", \.model.l2, .atLeast(0), default: 0, "λ, L2 coefficient on kernels: λ·‖w‖² is added to the loss."),
@@ -14,7 +29,7 @@ public enum KeyTable {
       defaultBy: { ($0.model.architecture == .unetPlus ? .batch : .none, "the paper's: batch for unet+ alone") },
       "Batch norm after each convolution, or none."),
     Key("model.dropout", \.model.dropout, .rate,
-      defaultBy: { $0.model.architecture == .unetPlus ? (0, "none in unet+") : (0.5, "the public Keras network's") },
+      defaultBy: { [.unet, .unetPlusPlus].contains($0.model.architecture) ? (0.5, "the public Keras network's") : (0, "none in unet+") },
       stated: false, "Drop-out rate: unet after levels N−1 and N, unet++ after each convolution."),
 
     Key("data.source", \.data.source, default: .dsb2018, "The 2018 Data Science Bowl, a folder of images and masks, or synthetic nuclei."),

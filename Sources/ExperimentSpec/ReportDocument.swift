@@ -15,8 +15,9 @@ struct ReportDocument: Sendable {
   }
 
   struct Claim: Sendable {
-    var claim: ReportSettings.Claim
-    var trials: [SourceLocation]
+    var claim: ExperimentSpec.Claim
+    /// Each trial it names, and where.
+    var trials: [Located<String>]
   }
 
   func over(_ base: ReportDocument) -> ReportDocument {
@@ -33,7 +34,7 @@ struct ReportDocument: Sendable {
       findings.error("no trial is named '\(trial)'", at: location, hints: nearest + ["trials: " + trials.prefix(12).joined(separator: ", ")])
     }
     for published in published ?? [] { check(published.entry.trial, published.trial) }
-    for claim in claims ?? [] { for (trial, location) in Swift.zip(claim.claim.greater, claim.trials) { check(trial, location) } }
+    for claim in claims ?? [] { for trial in claim.trials { check(trial.value, trial.location) } }
     return ReportSettings(
       rows: rows ?? ["average_iou", "average_precision", "parameters", "ms_per_patch"], published: (published ?? []).map(\.entry),
       claims: (claims ?? []).map(\.claim), figureImages: figureImages ?? [], remark: remark ?? "")
@@ -82,21 +83,71 @@ extension SpecReader {
     let what = "a claim"
     let sentence = required("claim", what, leaves, item.location).flatMap { text($0, "claim") }
     let metric = required("metric", what, leaves, item.location).flatMap { choice($0, "metric", ReportSettings.metrics) }
-    let pair = required("greater", what, leaves, item.location)
-    let test = leaves["test"].map { choice($0.node, "test", ReportSettings.tests) }
-    if let metric, let node = leaves["test"]?.node, test == "paired_bootstrap", !ReportSettings.imageMetrics.contains(metric) {
-      findings.error("'\(metric)' is no score of single images: nothing to resample", at: node.location, hints: ["accepted: exact"])
-    }
-    guard let pair, let metric, let sentence else { return nil }
-    guard let items = pair.sequence, items.count == 2 else {
-      findings.error("greater takes two trials, the greater first", at: pair.location)
+    let relations = Claim.Relation.allCases.filter { leaves[$0.rawValue] != nil }
+    guard let relation = relations.first, relations.count == 1 else {
+      findings.error(
+        "\(what) \(relations.isEmpty ? "without a comparison" : "with more than one comparison")", at: item.location,
+        hints: ["one of greater, less, alike: [a trial, another trial or a number]"])
       return nil
     }
-    let names = items.compactMap { text($0, "a trial's name") }
-    guard names.count == 2 else { return nil }
-    let usual = ReportSettings.imageMetrics.contains(metric) ? "paired_bootstrap" : "exact"
-    return .init(
-      claim: .init(claim: sentence, metric: metric, greater: names, test: (test ?? usual) ?? usual), trials: items.map(\.location))
+    let sides = sides(leaves[relation.rawValue]!.node, relation)
+    let margin = margin(leaves, relation, metric)
+    guard let metric else { return nil }
+    let tests = ReportSettings.tests(of: metric)
+    let test = leaves["test"].map { choice($0.node, "the test of \(metric)", tests) } ?? tests[0]
+    if relation == .alike, margin == nil {
+      let isGiven = leaves.keys.contains { $0.hasPrefix("by.") || $0.hasPrefix("within.") }
+      if !isGiven { findings.error("alike without a margin", at: leaves["alike"]!.keyLocation, hints: ["for example: within: {per_cent: 5}"]) }
+      return nil
+    }
+    guard let sentence, let sides, let test else { return nil }
+    let claim = Claim(sentence, metric: metric, relation, sides.trial.value, sides.reference, margin: margin ?? .none, test: test)
+    return .init(claim: claim, trials: sides.trials)
+  }
+
+  /// What stands in `greater`, `less` or `alike`: a trial, and a trial or a number that is not quoted.
+  private func sides(_ node: Node, _ relation: Claim.Relation) -> (trial: Located<String>, reference: Claim.Reference, trials: [Located<String>])? {
+    guard let items = node.sequence, items.count == 2 else {
+      findings.error("\(relation.rawValue) takes a trial, and another or a number", at: node.location, hints: ["for example: [U-Net+, U-Net] or [U-Net, 0.15]"])
+      return nil
+    }
+    guard let name = text(items[0], "a trial's name") else { return nil }
+    let trial = Located(value: name, location: items[0].location)
+    switch items[1].scalar?.typed {
+    case .integer(let value): return (trial, .number(Double(value)), [trial])
+    case .number(let value) where value.isFinite: return (trial, .number(value), [trial])
+    default:
+      guard let other = text(items[1], "a trial's name") else { return nil }
+      return (trial, .trial(other), [trial, Located(value: other, location: items[1].location)])
+    }
+  }
+
+  /// `by` or `within`; nil where neither is given, or it is at fault.
+  private func margin(_ leaves: OrderedDictionary<String, Vocabulary.Leaf>, _ relation: Claim.Relation, _ metric: String?) -> Claim.Margin? {
+    let given = leaves.filter { $0.key.hasPrefix("by.") || $0.key.hasPrefix("within.") }
+    guard let (key, leaf) = given.elements.first else { return nil }
+    if let second = given.elements.dropFirst().first {
+      findings.error("a second margin", at: second.value.keyLocation, hints: ["a claim has one"])
+    }
+    let parts = key.split(separator: "."), group = relation == .alike ? "within" : "by"
+    guard parts[0] == group, let unit = Claim.Margin.Unit(rawValue: String(parts[1])) else {
+      findings.error("\(relation.rawValue) takes '\(group)', not '\(parts[0])'", at: leaf.keyLocation)
+      return nil
+    }
+    if unit == .points, let metric, !ReportSettings.imageMetrics.contains(metric) {
+      findings.error("'\(metric)' is no score, so it has no points", at: leaf.keyLocation, hints: ["accepted: per_cent, absolute"])
+    }
+    let numbers = (leaf.node.sequence ?? [leaf.node]).compactMap { number($0, key) }
+    let isRange = leaf.node.sequence != nil
+    guard isRange ? numbers.count == 2 && numbers[0] < numbers[1] && relation != .alike : numbers.count == 1, relation == .alike ? numbers[0] > 0 : numbers[0] >= 0
+    else {
+      if numbers.count == leaf.node.sequence?.count ?? 1 {
+        let accepted = relation == .alike ? "a number above 0" : "a number, at least 0, or two of them, the smaller first"
+        findings.error("\(key) cannot be \(leaf.node.described)", at: leaf.node.location, hints: ["accepted: \(accepted)"])
+      }
+      return nil
+    }
+    return Claim.Margin(unit, numbers[0], isRange ? numbers[1] : nil)
   }
 
   private func required(

@@ -42,6 +42,7 @@ struct SpecDocument: Sendable {
   var exclude: [Condition]?
   var when: [Conditional]?
   var expect: Located<Int>?
+  var reuse: [String]?
   var report = ReportDocument()
   var slurm = SlurmDocument()
 
@@ -83,6 +84,7 @@ struct SpecDocument: Sendable {
     result.exclude = exclude ?? base.exclude
     result.when = when ?? base.when
     result.expect = expect ?? base.expect
+    result.reuse = reuse ?? base.reuse
     result.report = report.over(base.report)
     result.slurm = slurm.over(base.slurm)
     return result
@@ -107,6 +109,7 @@ struct SpecReader {
       case "name": document.name = experimentName(leaf.node)
       case "title": document.title = text(leaf.node, "title")
       case "extends": document.extends = text(leaf.node, "extends").map { Located(value: $0, location: leaf.node.location) }
+      case "reuse": document.reuse = list(leaf.node, key).compactMap { experimentName($0)?.value }
       case "trials": document.trials = trials(leaf.node)
       case "sweep.include": document.include = mappings(leaf.node, key).map(inclusion)
       case "sweep.exclude": document.exclude = mappings(leaf.node, key).map(exclusion)

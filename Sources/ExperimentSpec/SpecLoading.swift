@@ -23,7 +23,8 @@ extension Experiment {
     let report = resolver.report(trials)
     try findings.throwIfAny()
     return Experiment(
-      name: whole.name?.value ?? "", title: title, trials: trials, report: report, slurm: whole.slurm.resolved(), notes: findings.sorted(notes), path: path)
+      name: whole.name?.value ?? "", title: title, trials: trials, report: report, slurm: whole.slurm.resolved(), notes: findings.sorted(notes),
+      reuse: whole.reuse ?? [], path: path)
   }
 
   private static func document(_ file: SourceFile, _ reader: SpecReader) throws(UserError) -> SpecDocument {

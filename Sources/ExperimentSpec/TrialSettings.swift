@@ -12,7 +12,13 @@ public struct TrialSettings: Sendable, Hashable, Codable {
 }
 
 public struct ModelSettings: Sendable, Hashable, Codable {
-  public enum Architecture: String, Sendable, Hashable, Codable, CaseIterable { case unet, unetPlusPlus = "unet++", unetPlus = "unet+" }
+  public enum Architecture: String, Sendable, Hashable, Codable, CaseIterable {
+    case unet, unetPlusPlus = "unet++", unetPlus = "unet+"
+    /// No network: Otsu's threshold of each prepared test image, a baseline. Nothing is trained.
+    case otsu
+    /// Whether it has weights, and so a training.
+    public var isNetwork: Bool { self != .otsu }
+  }
   public enum Upsampling: String, Sendable, Hashable, Codable, CaseIterable { case transposed, nearest }
   public enum Normalization: String, Sendable, Hashable, Codable, CaseIterable { case none, batch }
   public var architecture: Architecture

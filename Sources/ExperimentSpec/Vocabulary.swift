@@ -89,7 +89,7 @@ extension Vocabulary {
   private static let settings = KeyTable.keys.map(\.name)
 
   static let spec = Vocabulary(
-    ["name", "title", "extends", "trials"] + settings
+    ["name", "title", "extends", "reuse", "trials"] + settings
       + settings.map { "sweep.grid." + $0 } + settings.map { "sweep.zip." + $0 } + ["sweep.include", "sweep.exclude", "sweep.when", "sweep.expect"]
       + ["report.rows", "report.columns", "report.published", "report.claims", "report.figure_images", "report.remark"]
       + SlurmKey.allCases.map { "slurm.\($0.rawValue)" },
@@ -100,7 +100,9 @@ extension Vocabulary {
   static let when = Vocabulary((["trial"] + settings).map { "if." + $0 } + settings.map { "set." + $0 })
   static let range = Vocabulary(["from", "to", "step", "factor"])
   static let published = Vocabulary(["trial", "source"] + ReportSettings.publishedNumbers + ReportSettings.publishedNumbers.map { "tolerance." + $0 })
-  static let claim = Vocabulary(["claim", "metric", "greater", "test"])
+  static let claim = Vocabulary(
+    ["claim", "metric", "test"] + Claim.Relation.allCases.map(\.rawValue)
+      + ["by", "within"].flatMap { group in Claim.Margin.Unit.allCases.map { "\(group).\($0.rawValue)" } })
 }
 
 extension ReportSettings {
@@ -112,12 +114,24 @@ extension ReportSettings {
 
   /// What a row of the report's table or a claim can be about: a trial's numbers.
   public static let metrics = imageMetrics + [
-    "parameters", "trainable_parameters", "multiply_adds", "val_loss", "best_epoch", "ms_per_patch", "ms_per_patch_min", "train_seconds", "peak_rss_mb",
+    "parameters", "trainable_parameters", "size_mb", "multiply_adds", "val_loss", "main_val_loss", "late_fall", "best_epoch", "ms_per_patch",
+    "ms_per_patch_min", "train_seconds", "peak_rss_mb",
   ]
 
   /// What a published entry can give: a metric, its printed spread, or the paper's time on its own processor.
   public static let publishedNumbers = metrics + metrics.map { $0 + "_sd" } + ["gpu_ms_per_patch"]
 
-  /// How a claim is judged: by resampling the test images, or by the two numbers themselves (weights, times).
-  public static let tests = ["paired_bootstrap", "exact"]
+  /// How a claim is judged: by resampling test images and seeds, by Student's t over seeds, by all timed passes, or by the numbers themselves.
+  public static let tests = ["paired_bootstrap", "over_seeds", "every_pass", "exact"]
+
+  /// The first is what a claim about `metric` is judged by unless it asks for the other: a network's structure leaves nothing to chance,
+  /// and what is one number a training varies with the seed alone.
+  public static func tests(of metric: String) -> [String] {
+    if imageMetrics.contains(metric) { return ["paired_bootstrap", "exact"] }
+    return switch metric {
+    case "val_loss", "main_val_loss", "late_fall", "best_epoch": ["over_seeds", "exact"]
+    case "ms_per_patch": ["every_pass", "exact"]
+    default: ["exact"]
+    }
+  }
 }

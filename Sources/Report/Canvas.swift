@@ -28,17 +28,28 @@ struct Canvas {
     }
   }
 
-  mutating func write(_ text: String, x: Int, y: Int, scale: Int, _ color: RGB) {
+  /// Letters of `letterScale` times the font's size.
+  mutating func write(_ text: String, x: Int, y: Int, _ color: RGB) {
     for (index, character) in text.enumerated() {
-      for (column, bits) in BitmapFont.columns(of: character).enumerated() {
-        for row in 0..<BitmapFont.height where bits >> row & 1 == 1 {
-          fill(x: x + (index * BitmapFont.advance + column) * scale, y: y + row * scale, width: scale, height: scale, color)
+      for (row, line) in BitmapFont.coverage(of: character).enumerated() {
+        for (column, share) in line.enumerated() where share > 0 {
+          let (px, py) = (x + index * BitmapFont.advance * Self.letterScale + column, y + row)
+          guard (0..<picture.width).contains(px), (0..<picture.height).contains(py) else { continue }
+          picture[py, px] = picture[py, px].mixed(with: color, share)
         }
       }
     }
   }
 
-  static func width(of text: String, scale: Int) -> Int { max(0, text.count * BitmapFont.advance - 1) * scale }
+  static let letterScale = 2
+  static func width(of text: String) -> Int { max(0, text.count * BitmapFont.advance - 1) * letterScale }
+}
+
+extension RGB {
+  fileprivate func mixed(with other: RGB, _ share: Float) -> RGB {
+    func mix(_ a: UInt8, _ b: UInt8) -> UInt8 { UInt8((Float(a) * (1 - share) + Float(b) * share).rounded()) }
+    return RGB(mix(red, other.red), mix(green, other.green), mix(blue, other.blue))
+  }
 }
 
 /// Scaling for tiles.

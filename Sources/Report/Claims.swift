@@ -1,43 +1,5 @@
 import Diagnostics
 import ExperimentSpec
-import TensorCore
-
-/// A paired bootstrap over test images (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, §13.3 and §15).
-///
-/// Both trials are scored on the same images, so the images are drawn, not the trials' scores apart: how hard an image
-/// is then cancels. It says how the result would vary with other test images, not with other seeds.
-struct PairedBootstrap: Equatable {
-  /// Mean of `a − b`, and the percentile interval that holds 95 % of the resampled means.
-  var difference: Double, low: Double, high: Double
-  /// Two-sided: twice the smaller share of resampled means on either side of zero, at most 1, never 0.
-  var p: Double
-
-  static let resamples = 10_000
-  /// With fewer images a percentile interval is far too narrow to be shown.
-  static let fewestImages = 6
-
-  /// - Parameter differences: `a − b` of each image; at least one.
-  init(differences: [Double]) {
-    let count = differences.count
-    // One stream for every claim: claims over the same images see the same draws.
-    var random = CounterRandom(seed: 0, purpose: .bootstrap)
-    var means: [Double] = []
-    means.reserveCapacity(Self.resamples)
-    var below = 0, above = 0
-    for _ in 0..<Self.resamples {
-      var sum = 0.0
-      for _ in 0..<count { sum += differences[random.below(count)] }
-      means.append(sum / Double(count))
-      if sum <= 0 { below += 1 }
-      if sum >= 0 { above += 1 }
-    }
-    means.sort()
-    difference = differences.reduce(0, +) / Double(count)
-    low = means[Self.resamples / 40]
-    high = means[Self.resamples - 1 - Self.resamples / 40]
-    p = min(1, 2 * Double(min(below, above) + 1) / Double(Self.resamples + 1))
-  }
-}
 
 /// Holm's step-down correction (Holm, "A simple sequentially rejective multiple test procedure", 1979): adjusted p in the order given.
 func holmAdjusted(_ p: [Double]) -> [Double] {
@@ -49,62 +11,114 @@ func holmAdjusted(_ p: [Double]) -> [Double] {
   return adjusted
 }
 
+extension Claim {
+  func isMet(by quantity: Double) -> Bool { quantity > range.low && quantity < range.high }
+
+  /// p of the opposite of what was measured: that the quantity lies outside the claim's range where it was found inside (then both ends
+  /// are to be told from it: the larger p counts), or inside where it was found outside (the nearer end).
+  func p(measured quantity: Double, at value: (Double) -> Double) -> Double {
+    if isMet(by: quantity) { return [range.low, range.high].filter(\.isFinite).map(value).max()! }
+    return value(quantity <= range.low ? range.low : range.high)
+  }
+
+  /// The verdict where the quantity is known to lie between `low` and `high`.
+  func verdict(low: Double, high: Double) -> ClaimRow.Verdict {
+    if low > range.low && high < range.high { return .holds }
+    return high <= range.low || low >= range.high ? .doesNotHold : .open
+  }
+}
+
 extension ReportData {
   /// Each claim of the spec held against the measurement; those on the clock only where `clock` is set, the others only where it is not.
   /// A trial that is not among those reported leaves the claim open.
-  /// - Throws: `UserError` (exit 2) for a claim that does not name two trials, a metric and a known test.
+  /// - Throws: `UserError` (exit 2) for a metric or a test there is not.
   func claims(_ settings: ReportSettings, clock: Bool) throws -> [ClaimRow] {
     var rows: [ClaimRow] = []
     for claim in settings.claims {
-      guard claim.greater.count == 2 else {
-        throw UserError("the claim \"\(claim.claim)\" compares \(claim.greater)", exitCode: .badCommandOrSpec, hints: ["`greater` names two trials"])
-      }
-      guard ReportSettings.tests.contains(claim.test) else {
+      let metric = try Metric.named(claim.metric), tests = ReportSettings.tests(of: claim.metric)
+      guard tests.contains(claim.test) else {
         throw UserError(
           "the claim \"\(claim.claim)\" asks for the test `\(claim.test)`", exitCode: .badCommandOrSpec,
-          hints: ["tests: " + ReportSettings.tests.joined(separator: ", ")])
+          hints: ["tests of \(claim.metric): " + tests.joined(separator: ", ")])
       }
-      let metric = try Metric.named(claim.metric)
       if metric.isClock == clock { rows.append(judged(claim, metric)) }
     }
     let tested = rows.indices.filter { rows[$0].p != nil }
     for (index, p) in zip(tested, holmAdjusted(tested.map { rows[$0].p! })) {
       rows[index].pHolm = p
-      rows[index].verdict = p >= 0.05 ? "cannot be told" : rows[index].difference! > 0 ? "holds" : "does not hold"
+      if p >= 0.05 { rows[index].verdict = ClaimRow.Verdict.open.rawValue }
     }
     return rows
   }
 
-  private func judged(_ claim: ReportSettings.Claim, _ metric: Metric) -> ClaimRow {
-    let (a, b) = (claim.greater[0], claim.greater[1])
-    var row = ClaimRow(
-      claim: claim.claim, metric: metric.key, greater: a, lesser: b, greaterMean: statistic(metric, of: a).mean,
-      lesserMean: statistic(metric, of: b).mean, verdict: "cannot be told")
-    switch metric.source {
-    case .image(let score) where claim.test == "paired_bootstrap":
-      let ours = scores(of: a, score), theirs = scores(of: b, score)
-      let differences = ours.keys.filter { theirs[$0] != nil }.sorted().map { ours[$0]! - theirs[$0]! }
-      row.images = differences.count
-      row.difference = differences.mean
-      row.test = "paired_bootstrap"
-      guard differences.count >= PairedBootstrap.fewestImages else { break }
-      let bootstrap = PairedBootstrap(differences: differences)
-      (row.difference, row.low, row.high, row.p) = (bootstrap.difference, bootstrap.low, bootstrap.high, bootstrap.p)
-    case .image, .trial:
-      guard let ours = row.greaterMean, let theirs = row.lesserMean else { break }
-      row.difference = ours - theirs
-      row.test = "exact"
-      row.verdict = ours > theirs ? "holds" : "does not hold"
-    case .clock:
-      guard let ours = row.greaterMean, let theirs = row.lesserMean else { break }
-      row.difference = ours - theirs
-      row.test = "every_pass"
-      // Five passes against five: if all of one side lie above all of the other, chance has 1 in 126 for it (rank test, two-sided).
-      let passes = [a, b].map { name in timings.filter { $0.timing.trial == name }.flatMap(\.timing.passes) }
-      guard metric.key == "ms_per_patch", passes.allSatisfy({ $0.count >= 4 }) else { break }
-      if passes[0].min()! > passes[1].max()! { row.verdict = "holds" }
-      if passes[0].max()! < passes[1].min()! { row.verdict = "does not hold" }
+  /// The claim by itself, before it is corrected for the others.
+  private func judged(_ claim: Claim, _ metric: Metric) -> ClaimRow {
+    var row = ClaimRow(claim, trialMean: statistic(metric, of: claim.trial).mean, referenceMean: mean(metric, of: claim.reference))
+    func tested(_ quantity: Double, _ low: Double, _ high: Double, _ p: (Double) -> Double) {
+      (row.difference, row.low, row.high) = (quantity, low, high)
+      row.p = claim.p(measured: quantity, at: p)
+      row.verdict = (claim.isMet(by: quantity) ? ClaimRow.Verdict.holds : .doesNotHold).rawValue
+    }
+    guard let ours = row.trialMean, let theirs = row.referenceMean else { return row }
+    row.difference = claim.quantity(ours, theirs)
+    switch (claim.test, metric.source) {
+    case ("paired_bootstrap", .image(let score)):
+      let (sides, images) = scores(claim, score)
+      (row.images, row.seeds) = (images, sides.map(\.count).min())
+      guard images >= Bootstrap.fewestImages else { break }
+      let bootstrap = Bootstrap(sides) { claim.quantity($0[0], $0.count > 1 ? $0[1] : theirs) }
+      tested(bootstrap.quantity, bootstrap.low, bootstrap.high, bootstrap.p(at:))
+    case ("over_seeds", .training(let value)):
+      let quantities = quantitiesBySeed(claim, value)
+      row.seeds = quantities.count
+      guard let t = StudentT(quantities) else { break }
+      tested(t.mean, t.low, t.high, t.p(at:))
+    case ("every_pass", .clock):
+      // Every pass of one side against every pass of the other: with five against five, all on one side has a chance of 1 in 126 (rank test).
+      let ours = passes(of: claim.trial), theirs = if case .trial(let name) = claim.reference { passes(of: name) } else { [theirs] }
+      guard let low = ours.min(), let high = ours.max(), ours.count >= 4, theirs.count == 1 || theirs.count >= 4 else { break }
+      (row.low, row.high) = (claim.quantity(low, theirs.max()!), claim.quantity(high, theirs.min()!))
+      row.verdict = claim.verdict(low: row.low!, high: row.high!).rawValue
+    default:
+      row.verdict = claim.verdict(low: row.difference!, high: row.difference!).rawValue
     }
     return row
   }
+
+  private func mean(_ metric: Metric, of reference: Claim.Reference) -> Double? {
+    switch reference {
+    case .trial(let name): statistic(metric, of: name).mean
+    case .number(let number): number
+    }
+  }
+
+  /// For the trial and, where it is one, the reference: `[seed][image]`, over the images that are not empty in any of them, and their number.
+  private func scores(_ claim: Claim, _ score: (ImageScore) -> Double) -> (sides: [[[Double]]], images: Int) {
+    var names = [claim.trial]
+    if case .trial(let name) = claim.reference { names.append(name) }
+    let tables = names.map { name in
+      seeds(of: name).map { seed in
+        Dictionary(
+          images.filter { $0.trial == name && $0.seed == seed && !$0.score.empty }.map { ($0.score.image, score($0.score)) }, uniquingKeysWith: { $1 })
+      }
+    }
+    let shared = tables.joined().dropFirst().reduce(Set(tables[0][0].keys)) { $0.intersection($1.keys) }.sorted()
+    return (tables.map { $0.map { table in shared.map { table[$0]! } } }, shared.count)
+  }
+
+  /// The claim's quantity, one a seed that both sides have: at one seed they train and validate on the same patches.
+  private func quantitiesBySeed(_ claim: Claim, _ value: (TrialRow) -> Double?) -> [Double] {
+    func bySeed(_ name: String) -> [Int: Double] {
+      Dictionary(trials.filter { $0.trial == name && $0.status == "done" }.compactMap { row in value(row).map { (row.seed, $0) } }, uniquingKeysWith: { $1 })
+    }
+    let ours = bySeed(claim.trial)
+    switch claim.reference {
+    case .number(let number): return ours.sorted { $0.key < $1.key }.map { claim.quantity($0.value, number) }
+    case .trial(let name):
+      let theirs = bySeed(name)
+      return ours.sorted { $0.key < $1.key }.compactMap { seed, value in theirs[seed].map { claim.quantity(value, $0) } }
+    }
+  }
+
+  private func passes(of trial: String) -> [Double] { mainTimings(of: trial).flatMap(\.passes) }
 }

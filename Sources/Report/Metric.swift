@@ -5,8 +5,10 @@ struct Metric {
   enum Source {
     /// One number a test image; the trial's is the mean over the images that are not empty.
     case image((ImageScore) -> Double)
-    /// One number a trial and seed.
-    case trial((TrialRow) -> Double?)
+    /// One number a trial, whatever its seed: a network's structure.
+    case structure((TrialRow) -> Double?)
+    /// One number a trial and seed: what came out of one training.
+    case training((TrialRow) -> Double?)
     /// One number a trial and seed, depending on the clock or the machine: kept out of `table.csv`.
     case clock((TimingRecord) -> Double)
   }
@@ -38,11 +40,14 @@ struct Metric {
       Metric(
         key: "annotated_average_precision", label: "Ave. precision, by annotated nucleus (%)", scale: 100, digits: 1,
         source: .image(\.annotatedAveragePrecision)),
-      Metric(key: "parameters", label: "No. of weights (M)", scale: 1e-6, source: .trial { $0.parameters.map(Double.init) }),
-      Metric(key: "trainable_parameters", label: "Trained weights (M)", scale: 1e-6, source: .trial { $0.trainableParameters.map(Double.init) }),
-      Metric(key: "multiply_adds", label: "Multiply–adds (10⁹/patch)", scale: 1e-9, digits: 2, source: .trial { $0.multiplyAdds.map(Double.init) }),
-      Metric(key: "val_loss", label: "Lowest validation loss", digits: 4, source: .trial(\.validationLoss)),
-      Metric(key: "best_epoch", label: "Epoch of the kept weights", digits: 1, source: .trial { $0.bestEpoch.map(Double.init) }),
+      Metric(key: "parameters", label: "No. of weights (M)", scale: 1e-6, source: .structure { $0.parameters.map(Double.init) }),
+      Metric(key: "trainable_parameters", label: "Trained weights (M)", scale: 1e-6, source: .structure { $0.trainableParameters.map(Double.init) }),
+      Metric(key: "size_mb", label: "Weights as float32 (MB)", digits: 2, source: .structure { $0.parameters.map { 4e-6 * Double($0) } }),
+      Metric(key: "multiply_adds", label: "Multiply–adds (10⁹/patch)", scale: 1e-9, digits: 2, source: .structure { $0.multiplyAdds.map(Double.init) }),
+      Metric(key: "val_loss", label: "Lowest validation loss", digits: 4, source: .training(\.validationLoss)),
+      Metric(key: "main_val_loss", label: "Lowest validation loss before fine-tuning", digits: 4, source: .training(\.mainValidationLoss)),
+      Metric(key: "late_fall", label: "Fall of the validation loss in the main phase's last quarter (%)", scale: 100, digits: 1, source: .training(\.lateFall)),
+      Metric(key: "best_epoch", label: "Epoch of the kept weights", digits: 1, source: .training { $0.bestEpoch.map(Double.init) }),
       Metric(key: "ms_per_patch", label: "Inference time (ms/patch)", digits: 1, source: .clock(\.millisecondsPerPatchMedian)),
       Metric(key: "ms_per_patch_min", label: "Inference time, fastest pass (ms/patch)", digits: 1, source: .clock(\.millisecondsPerPatchMinimum)),
       Metric(key: "train_seconds", label: "Training time (s)", digits: 0, source: .clock(\.trainSeconds)),

@@ -74,7 +74,7 @@ public struct PreprocessingFigure: Sendable {
 
   public func rendered() -> RGBImage {
     TileSheet(
-      columns: ["image", "CLAHE", "TV de-noised", "patches"],
+      columns: ["image", "(a) CLAHE", "(b) TV de-noised", "(c) patches"],
       rows: rows.map { row in
         TileSheet.Row(
           label: row.label.split(separator: "\n").map(String.init),
@@ -106,8 +106,11 @@ public struct FigureCandidate: Sendable, Hashable {
   public var meanIntensity: Double
   public var nuclei: Int
   public var foregroundPixels: Int
-  public init(image: String, meanIntensity: Double, nuclei: Int, foregroundPixels: Int) {
-    (self.image, self.meanIntensity, self.nuclei, self.foregroundPixels) = (image, meanIntensity, nuclei, foregroundPixels)
+  /// Standard deviation of the intensity within the nuclei, by its mean.
+  public var grain: Double
+  public init(image: String, meanIntensity: Double, nuclei: Int, foregroundPixels: Int, grain: Double = 0) {
+    (self.image, self.meanIntensity, self.nuclei) = (image, meanIntensity, nuclei)
+    (self.foregroundPixels, self.grain) = (foregroundPixels, grain)
   }
 }
 

@@ -113,12 +113,41 @@ public struct TimingRecord: Sendable, Hashable, Codable {
   public var passes: [Double]
   public var trainSeconds: Double
   public var peakRSSMegabytes: Double
+  /// Threads of the training; nil in logs from before it was noted.
+  public var trainThreads: Int?
+  /// Whether this is the trial's time: in the precision it was trained in, with all the threads it was given. The others stand beside it.
+  /// nil in logs from before there were others.
+  public var isMain: Bool?
   public init(
     trial: String, seed: Int, threads: Int, precision: String, millisecondsPerPatchMedian: Double, millisecondsPerPatchMinimum: Double,
-    passes: [Double], trainSeconds: Double, peakRSSMegabytes: Double
+    passes: [Double], trainSeconds: Double, peakRSSMegabytes: Double, trainThreads: Int? = nil,
+    isMain: Bool? = nil
   ) {
     (self.trial, self.seed, self.threads, self.precision) = (trial, seed, threads, precision)
     (self.millisecondsPerPatchMedian, self.millisecondsPerPatchMinimum) = (millisecondsPerPatchMedian, millisecondsPerPatchMinimum)
     (self.passes, self.trainSeconds, self.peakRSSMegabytes) = (passes, trainSeconds, peakRSSMegabytes)
+    (self.trainThreads, self.isMain) = (trainThreads, isMain)
+  }
+}
+
+/// What one kind of operation takes of one patch's inference: of all the layers of that kind, medians over several passes.
+public struct OperationTime: Sendable, Hashable, Codable {
+  public var operation: String
+  public var milliseconds: Double
+  public var multiplyAdds: Int
+  public init(operation: String, milliseconds: Double, multiplyAdds: Int) {
+    (self.operation, self.milliseconds, self.multiplyAdds) = (operation, milliseconds, multiplyAdds)
+  }
+}
+
+/// Where the time of one network's inference goes, on this processor.
+public struct OperationProfile: Sendable, Hashable, Codable {
+  public var threads: Int
+  /// Of the network as it runs: concatenations are no operation, because convolutions read the parts where they stand.
+  public var operations: [OperationTime]
+  /// What the concatenations would take as copies.
+  public var concatenationAsCopies: Double
+  public init(threads: Int, operations: [OperationTime], concatenationAsCopies: Double) {
+    (self.threads, self.operations, self.concatenationAsCopies) = (threads, operations, concatenationAsCopies)
   }
 }

@@ -39,23 +39,27 @@ public enum Report {
 
   /// The figures that stand in `folder` afterwards.
   private static func writeFigures(_ inputs: ReportInputs, _ data: ReportData, _ folder: URL) throws -> Set<String> {
-    let curves = folder.appendingPathComponent("losses.svg")
-    if let svg = LossFigure(data)?.svg {
-      if (try? Data(contentsOf: curves)) != Data(svg.utf8) {
-        // A picture of other curves must not stand beside these, should nothing be there to render them.
-        try DurableFile.remove(curves.deletingPathExtension().appendingPathExtension("png").path)
-        try DurableFile.write(svg, to: curves.path)
-      }
-    } else {
-      for kind in ["svg", "png"] { try DurableFile.remove(curves.deletingPathExtension().appendingPathExtension(kind).path) }
-    }
+    try write(LossFigure(data)?.svg, as: "losses", in: folder)
+    for network in inputs.networks { try write(network.figure.svg, as: network.file, in: folder) }
     if let picture = inputs.segmentation?.rendered() {
       try PNG.write(picture, to: folder.appendingPathComponent("segmentation.png").path)
     }
     if let picture = inputs.preprocessing?.rendered() {
       try PNG.write(picture, to: folder.appendingPathComponent("preprocessing.png").path)
     }
+    if let picture = inputs.examples?.rendered() {
+      try PNG.write(picture, to: folder.appendingPathComponent("examples.png").path)
+    }
     return Set((try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? [])
+  }
+
+  /// A drawing that is not there any more is taken away.
+  private static func write(_ svg: String?, as name: String, in folder: URL) throws {
+    let file = folder.appendingPathComponent(name + ".svg")
+    if let svg, (try? Data(contentsOf: file)) == Data(svg.utf8) { return }
+    // A picture of another drawing must not stand beside this one, should nothing be there to render it.
+    for kind in ["svg", "png"] { try DurableFile.remove(file.deletingPathExtension().appendingPathExtension(kind).path) }
+    if let svg { try DurableFile.write(svg, to: file.path) }
   }
 
   /// Renders `figures/*.svg` to PNG at twice their size with `rsvg-convert`, where it is installed.

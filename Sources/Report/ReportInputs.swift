@@ -19,16 +19,23 @@ public struct ReportInputs: Sendable {
   /// nil where masks and images are not at hand: a figure that is already in the folder is kept.
   public var segmentation: SegmentationFigure?
   public var preprocessing: PreprocessingFigure?
+  public var examples: ExamplesFigure?
+  /// One a kind of network; file names under `figures/` without their ending.
+  public var networks: [(file: String, figure: NetworkFigure)]
+  /// By trial's name, in the order of the report.
+  public var profiles: [(trial: String, profile: OperationProfile)]
 
   public init(
     name: String, title: String, report: ReportSettings, expected: [ExpectedTrial], records: [TrialRecord], timings: [TimingRecord] = [],
     settings: [SettingRow] = [], notStated: [SettingRow] = [], data: [NamedValue] = [], provenance: [ProvenanceRow] = [],
-    scored: ScoredImages = .test, segmentation: SegmentationFigure? = nil, preprocessing: PreprocessingFigure? = nil
+    scored: ScoredImages = .test, segmentation: SegmentationFigure? = nil, preprocessing: PreprocessingFigure? = nil, examples: ExamplesFigure? = nil,
+    networks: [(file: String, figure: NetworkFigure)] = [], profiles: [(trial: String, profile: OperationProfile)] = []
   ) {
     (self.name, self.title, self.report, self.expected) = (name, title, report, expected)
     (self.records, self.timings, self.settings, self.notStated) = (records, timings, settings, notStated)
     (self.data, self.provenance, self.scored) = (data, provenance, scored)
-    (self.segmentation, self.preprocessing) = (segmentation, preprocessing)
+    (self.segmentation, self.preprocessing, self.examples) = (segmentation, preprocessing, examples)
+    (self.networks, self.profiles) = (networks, profiles)
   }
 }
 

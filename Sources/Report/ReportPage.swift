@@ -12,8 +12,9 @@ struct ReportPage {
   var figures: Set<String>
 
   func text() throws -> String {
-    var sections = [heading(), try comparison(), further(), times(), training(), curves(), segmentation(), preprocessing()]
-    sections += [settings("Settings", inputs.settings), settings("Not stated in the paper", inputs.notStated), judged(), dataSummary(), provenance()]
+    var sections = [heading(), try comparison(), ClaimsSection(claims: claims, clockClaims: clockClaims, scored: inputs.scored).text(), further()]
+    sections += [BeyondSection(inputs: inputs, data: data).text(), times(), training(), curves(), segmentation(), examples(), preprocessing(), networks()]
+    sections += [settings("Settings", inputs.settings), settings("Not stated in the paper", inputs.notStated), dataSummary(), provenance()]
     return sections.filter { !$0.isEmpty }.joined(separator: "\n")
   }
 
@@ -62,7 +63,7 @@ struct ReportPage {
   }
 
   private var threads: String {
-    let kinds = data.timings.map { "\(Markdown.count($0.timing.threads, "thread")), \($0.timing.precision)" }.uniqued
+    let kinds = data.names.flatMap(data.mainTimings(of:)).map { "\(Markdown.count($0.threads, "thread")), \($0.precision)" }.uniqued
     return kinds.isEmpty ? "not timed" : kinds.joined(separator: " / ")
   }
 
@@ -109,9 +110,12 @@ struct ReportPage {
     return text
   }
 
+  /// Metrics with a table of their own.
+  private static let ofTraining = ["val_loss", "main_val_loss", "late_fall", "best_epoch"]
+
   private func further() -> String {
     let metrics = Metric.all.filter { metric in
-      !metric.isClock && !inputs.report.rows.contains(metric.key) && !["val_loss", "best_epoch"].contains(metric.key)
+      !metric.isClock && !inputs.report.rows.contains(metric.key) && !Self.ofTraining.contains(metric.key)
     }
     guard !metrics.isEmpty else { return "" }
     return "## Further metrics\n\n" + metricTable(metrics)
@@ -186,6 +190,19 @@ struct ReportPage {
       """
   }
 
+  private func examples() -> String {
+    guard figures.contains("examples.png") else { return "" }
+    return """
+      ## The images
+
+      ![Test images that differ in appearance of the cells, illumination and magnification](figures/examples.png)
+
+      Test images, pixel by pixel; the paper's Fig. 3. Chosen by rule: (a) by how much the intensity varies within the nuclei, (b) by mean intensity, \
+      (c) by the nuclei's mean area. In (a) and (c) each is stretched to its own range for display, in (b) it is as it was taken.
+
+      """
+  }
+
   private func preprocessing() -> String {
     guard figures.contains("preprocessing.png") else { return "" }
     return """
@@ -193,9 +210,16 @@ struct ReportPage {
 
       ![An image after each step of the preprocessing](figures/preprocessing.png)
 
-      An image, after CLAHE, after total-variation de-noising, and the patches it is cut into; the paper's Fig. 4.
+      An image, (a) after CLAHE, (b) after total-variation de-noising as well, and (c) the patches it is cut into, outlined in two colours in turn; the paper's Fig. 4.
 
       """
+  }
+
+  private func networks() -> String {
+    guard !inputs.networks.isEmpty else { return "" }
+    return "## The networks\n\n"
+      + inputs.networks.map { "![\(Markdown.plain($0.figure.title))](figures/\($0.file).svg)\n\n" }.joined()
+      + "Drawn from the networks themselves; the paper's Fig. 5. A block's number is its channels; arrows say what it reads, several what it concatenates.\n"
   }
 
   // MARK: What it rests on
@@ -205,38 +229,6 @@ struct ReportPage {
     return "## \(title)\n\n"
       + Markdown.table(["key", "value", "what it is"], rows.map { [Markdown.code($0.key), Markdown.code($0.value), Markdown.plain($0.doc)] }, numeric: false)
   }
-
-  private func judged() -> String {
-    guard !claims.isEmpty || !clockClaims.isEmpty else { return "" }
-    func line(_ claim: ClaimRow, _ mark: String) -> [String] {
-      let metric = Metric.all.first { $0.key == claim.metric }!
-      let interval = claim.low == nil ? "–" : "\(metric.printDifference(claim.low)) … \(metric.printDifference(claim.high))"
-      return [
-        Markdown.plain(claim.claim) + mark, metric.label, "\(Markdown.plain(claim.greater)): \(metric.print(claim.greaterMean))",
-        "\(Markdown.plain(claim.lesser)): \(metric.print(claim.lesserMean))", metric.printDifference(claim.difference), interval, pValue(claim.p),
-        pValue(claim.pHolm), claim.test.replacingOccurrences(of: "_", with: " "), "**\(claim.verdict)**",
-      ]
-    }
-    let rows = claims.map { line($0, "") } + clockClaims.map { line($0, " " + Markdown.clock) }
-    let header = ["claim", "metric", "said to be greater", "than", "difference", "95 % interval", "p", "p, Holm", "test", "verdict"]
-    var text = "## The paper's claims\n\n" + Markdown.table(header, rows, numeric: false)
-    if !clockClaims.isEmpty || claims.contains(where: { $0.test == "exact" }) {
-      text += "\nExact: the two numbers themselves, which for a loss or a score says nothing of chance. "
-      text += "Every pass: a time is greater where every timed pass of one side took longer than every pass of the other.\n"
-    }
-    if claims.contains(where: { $0.p != nil }) {
-      text += """
-
-        Paired bootstrap: over the \(inputs.scored.name) (\(Numbers.grouped(PairedBootstrap.resamples)) resamples, percentile interval, two-sided p; scores averaged over seeds first). \
-        A claim holds, or does not hold, where p after Holm's correction over all tested claims is below 0.05; else it cannot be told. \
-        The interval says what other \(inputs.scored.name) might give, not other seeds. Unrounded: [claims.csv](claims.csv).
-
-        """
-    }
-    return text
-  }
-
-  private func pValue(_ p: Double?) -> String { p.map { $0 < 0.001 ? "&lt; 0.001" : Numbers.fixed($0, 3) } ?? "–" }
 
   private func dataSummary() -> String {
     guard !inputs.data.isEmpty else { return "" }

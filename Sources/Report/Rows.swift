@@ -1,3 +1,5 @@
+import ExperimentSpec
+
 /// One row of `trials.csv`: one trial and seed. The scores are means over the test images that are not empty.
 struct TrialRow: CSVRow, Equatable {
   var trial = "", seed = 0
@@ -12,6 +14,8 @@ struct TrialRow: CSVRow, Equatable {
   var images: Int?, imagesEmpty: Int?
   var trainableParameters: Int?, multiplyAdds: Int?, trainingPatches: Int?, validationPatches: Int?, epochs: Int?
   var fingerprint = "", failure = ""
+  /// The lowest before fine-tuning, and by what share the last quarter of the main phase lowered it.
+  var mainValidationLoss: Double?, lateFall: Double?
 
   static let file = "trials.csv"
   static var columns: [Column<TrialRow>] {
@@ -26,7 +30,7 @@ struct TrialRow: CSVRow, Equatable {
       .integer("images", \.images), .integer("images_empty", \.imagesEmpty), .integer("trainable_parameters", \.trainableParameters),
       .integer("multiply_adds", \.multiplyAdds), .integer("training_patches", \.trainingPatches),
       .integer("validation_patches", \.validationPatches), .integer("epochs", \.epochs), .text("fingerprint", \.fingerprint),
-      .text("failure", \.failure),
+      .text("failure", \.failure), .number("main_val_loss", \.mainValidationLoss), .number("late_fall", \.lateFall),
     ]
   }
 }
@@ -71,6 +75,10 @@ struct TimingRow: CSVRow, Equatable {
   var timing = TimingRecord(
     trial: "", seed: 0, threads: 0, precision: "", millisecondsPerPatchMedian: .nan, millisecondsPerPatchMinimum: .nan, passes: [],
     trainSeconds: .nan, peakRSSMegabytes: .nan)
+  var isMain: Bool {
+    get { timing.isMain ?? true }
+    set { timing.isMain = newValue }
+  }
 
   static let file = "timings.csv"
   static var columns: [Column<TimingRow>] {
@@ -79,6 +87,7 @@ struct TimingRow: CSVRow, Equatable {
       .text("precision", \.timing.precision), .number("ms_per_patch_median", \.timing.millisecondsPerPatchMedian),
       .number("ms_per_patch_min", \.timing.millisecondsPerPatchMinimum), .number("train_seconds", \.timing.trainSeconds),
       .number("peak_rss_mb", \.timing.peakRSSMegabytes), .numbers("ms_per_patch_passes", \.timing.passes),
+      .integer("train_threads", \.timing.trainThreads), .flag("main", \.isMain),
     ]
   }
 }
@@ -114,25 +123,51 @@ struct TableRow: CSVRow, Equatable {
 
 /// One row of `claims.csv`: one sentence of the paper held against the measurement.
 struct ClaimRow: CSVRow, Equatable {
-  var claim = "", metric = "", greater = "", lesser = ""
-  var greaterMean: Double?, lesserMean: Double?
-  /// `greater` less `lesser`, over the `images` both have.
+  enum Verdict: String { case holds, doesNotHold = "does not hold", open = "cannot be told" }
+
+  var claim = "", metric = "", trial = ""
+  /// `greater`, `less` or `alike`.
+  var relation = ""
+  /// A trial's name or a number.
+  var reference = ""
+  /// `absolute`, `points` or `per_cent`: the unit of all from here to `high`.
+  var unit = ""
+  /// Where the difference must lie for the claim to hold; nil: no bound.
+  var atLeast: Double?, atMost: Double?
+  /// The trial's value less the reference's.
   var difference: Double?
+  /// Its 95 % interval; for times the least and the most over all pairs of passes.
   var low: Double?, high: Double?
+  var trialMean: Double?, referenceMean: Double?
   /// Two-sided, and after Holm's correction over all tested claims of the report.
   var p: Double?, pHolm: Double?
-  var images: Int?
-  /// `holds`, `does not hold` or `cannot be told`.
-  var verdict = ""
-  /// `paired_bootstrap`, `exact` (the two numbers themselves) or, for times, `every_pass`.
+  /// What was resampled, or averaged over.
+  var images: Int?, seeds: Int?
+  var verdict = Verdict.open.rawValue
+  /// One of `ReportSettings.tests`.
   var test = ""
+
+  init() {}
+
+  init(_ claim: Claim, trialMean: Double?, referenceMean: Double?) {
+    (self.claim, metric, trial, relation) = (claim.claim, claim.metric, claim.trial, claim.relation.rawValue)
+    reference = switch claim.reference {
+    case .trial(let name): name
+    case .number(let number): Numbers.shortest(number)
+    }
+    (unit, test) = (claim.margin.unit.rawValue, claim.test)
+    let range = claim.range
+    (atLeast, atMost) = (range.low.isFinite ? range.low : nil, range.high.isFinite ? range.high : nil)
+    (self.trialMean, self.referenceMean) = (trialMean, referenceMean)
+  }
 
   static let file = "claims.csv"
   static var columns: [Column<ClaimRow>] {
     [
-      .text("claim", \.claim), .text("metric", \.metric), .text("greater", \.greater), .text("lesser", \.lesser),
-      .number("greater_mean", \.greaterMean), .number("lesser_mean", \.lesserMean), .number("difference", \.difference),
-      .number("low", \.low), .number("high", \.high), .number("p", \.p), .number("p_holm", \.pHolm), .integer("images", \.images),
+      .text("claim", \.claim), .text("metric", \.metric), .text("trial", \.trial), .text("relation", \.relation), .text("reference", \.reference),
+      .text("unit", \.unit), .number("at_least", \.atLeast), .number("at_most", \.atMost), .number("difference", \.difference),
+      .number("low", \.low), .number("high", \.high), .number("trial_mean", \.trialMean), .number("reference_mean", \.referenceMean),
+      .number("p", \.p), .number("p_holm", \.pHolm), .integer("images", \.images), .integer("seeds", \.seeds),
       .text("verdict", \.verdict), .text("test", \.test),
     ]
   }

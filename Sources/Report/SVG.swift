@@ -19,8 +19,12 @@ struct SVG {
     """
   }
 
-  mutating func rectangle(_ x: Double, _ y: Double, _ width: Double, _ height: Double, fill: String, stroke: String = "none") {
-    body += "<rect x=\"\(n(x))\" y=\"\(n(y))\" width=\"\(n(width))\" height=\"\(n(height))\" fill=\"\(fill)\" stroke=\"\(stroke)\"/>\n"
+  mutating func rectangle(
+    _ x: Double, _ y: Double, _ width: Double, _ height: Double, fill: String, stroke: String = "none", strokeWidth: Double = 1, radius: Double = 0
+  ) {
+    body += "<rect x=\"\(n(x))\" y=\"\(n(y))\" width=\"\(n(width))\" height=\"\(n(height))\" fill=\"\(fill)\" stroke=\"\(stroke)\""
+    if strokeWidth != 1 { body += " stroke-width=\"\(n(strokeWidth))\"" }
+    body += radius > 0 ? " rx=\"\(n(radius))\"/>\n" : "/>\n"
   }
 
   mutating func line(_ x1: Double, _ y1: Double, _ x2: Double, _ y2: Double, stroke: String, width: Double = 1, dash: String? = nil) {
@@ -37,6 +41,20 @@ struct SVG {
 
         """
     }
+  }
+
+  /// A cubic curve that ends in a head, 7 long.
+  mutating func arrow(
+    _ start: (x: Double, y: Double), _ control: (x: Double, y: Double), _ otherControl: (x: Double, y: Double), _ end: (x: Double, y: Double), stroke: String
+  ) {
+    let (dx, dy) = (end.x - otherControl.x, end.y - otherControl.y), length = (dx * dx + dy * dy).squareRoot()
+    let (ux, uy) = length > 0 ? (dx / length, dy / length) : (1, 0), neck = (x: end.x - 6 * ux, y: end.y - 6 * uy)
+    body += """
+      <path d="M\(n(start.x)),\(n(start.y)) C\(n(control.x)),\(n(control.y)) \(n(otherControl.x)),\(n(otherControl.y)) \(n(neck.x)),\(n(neck.y))" \
+      fill="none" stroke="\(stroke)" stroke-width="1.3" stroke-opacity="0.75"/>
+
+      """
+    polygon([end, (end.x - 7 * ux - 3.2 * uy, end.y - 7 * uy + 3.2 * ux), (end.x - 7 * ux + 3.2 * uy, end.y - 7 * uy - 3.2 * ux)], fill: stroke, stroke: "none")
   }
 
   /// The outline through `points`, closed and filled.

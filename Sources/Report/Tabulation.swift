@@ -16,14 +16,14 @@ enum Tabulation {
         l2: record.l2, upsampling: record.upsampling, parameters: record.parameters,
         averageIoU: mean(\.averageIoU), averageIoUDeviation: scored.map(\.averageIoU).populationDeviation,
         iouAt050: mean(\.iouAt050), averagePrecision: mean(\.averagePrecision), contestScore: mean(\.contestScore),
-        bestEpoch: record.failure == nil ? record.bestEpoch : nil, validationLoss: record.failure == nil ? record.validationLoss : nil,
+        bestEpoch: record.isTrained ? record.bestEpoch : nil, validationLoss: record.isTrained ? record.validationLoss : nil,
         status: record.failure == nil ? "done" : "failed",
         annotatedAverageIoU: mean(\.annotatedAverageIoU), annotatedIoUAt050: mean(\.annotatedIoUAt050),
         annotatedAveragePrecision: mean(\.annotatedAveragePrecision), contestScoreByRegions: mean(\.contestScoreByRegions),
         images: scored.count, imagesEmpty: record.images.count { $0.empty },
         trainableParameters: record.trainableParameters, multiplyAdds: record.multiplyAdds, trainingPatches: record.trainingPatches,
         validationPatches: record.validationPatches, epochs: record.losses.count, fingerprint: record.fingerprint,
-        failure: record.failure ?? "")
+        failure: record.failure ?? "", mainValidationLoss: record.isTrained ? record.lowestMainLoss() : nil, lateFall: record.isTrained ? record.lateFall : nil)
     }
   }
 
@@ -44,6 +44,23 @@ enum Tabulation {
       inputs.timings.filter { $0.trial == expected.trial && $0.seed == expected.seed }
         .sorted { ($0.threads, $0.precision) < ($1.threads, $1.precision) }.map { TimingRow(timing: $0) }
     }
+  }
+}
+
+extension TrialRecord {
+  /// Whether it is a training that ended: a baseline without weights has none.
+  fileprivate var isTrained: Bool { failure == nil && !losses.isEmpty }
+
+  /// The lowest validation loss of the main phase, or of its first `share`.
+  fileprivate func lowestMainLoss(of share: Double = 1) -> Double? {
+    let main = losses.filter { $0.phase == "train" }
+    return main.prefix(Int((share * Double(main.count)).rounded(.up))).map(\.validationLoss).filter(\.isFinite).min()
+  }
+
+  /// By what share the last quarter of the main phase's epochs lowered the lowest validation loss: near 0 where training had come to rest.
+  fileprivate var lateFall: Double? {
+    guard let before = lowestMainLoss(of: 0.75), let end = lowestMainLoss() else { return nil }
+    return 1 - end / before
   }
 }
 
@@ -80,11 +97,8 @@ struct ReportData {
 
   func seeds(of trial: String) -> [Int] { trials.filter { $0.trial == trial && $0.status == "done" }.map(\.seed) }
 
-  /// The score of each test image that is not empty, averaged over the seeds in which it is not.
-  func scores(of trial: String, _ score: (ImageScore) -> Double) -> [String: Double] {
-    Dictionary(grouping: images.filter { $0.trial == trial && !$0.score.empty }, by: \.score.image)
-      .mapValues { $0.map { score($0.score) }.mean! }
-  }
+  /// Of a trial's times those that stand for it, one a seed.
+  func mainTimings(of trial: String) -> [TimingRecord] { timings.filter { $0.timing.trial == trial && $0.isMain }.map(\.timing) }
 
   func statistic(_ metric: Metric, of trial: String) -> Statistic {
     switch metric.source {
@@ -95,11 +109,11 @@ struct ReportData {
       let means = bySeed.compactMap(\.mean)
       return Statistic(
         mean: means.mean, imagesDeviation: bySeed.compactMap(\.populationDeviation).mean, seedsDeviation: means.sampleDeviation, seeds: means.count)
-    case .trial(let value):
+    case .structure(let value), .training(let value):
       let values = trials.filter { $0.trial == trial && $0.status == "done" }.compactMap(value)
       return Statistic(mean: values.mean, seedsDeviation: values.sampleDeviation, seeds: values.count)
     case .clock(let value):
-      let values = timings.map(\.timing).filter { $0.trial == trial }.map(value).filter(\.isFinite)
+      let values = mainTimings(of: trial).map(value).filter(\.isFinite)
       return Statistic(mean: values.mean, seedsDeviation: values.sampleDeviation, seeds: values.count)
     }
   }

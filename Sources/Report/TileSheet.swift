@@ -13,25 +13,25 @@ struct TileSheet {
   var legend: [(color: RGB, text: String)] = []
 
   static let paper = RGB(255, 255, 255), ink = RGB(34, 34, 34), edge = RGB(136, 136, 136)
-  private static let gap = 8, letter = 2
-  private static let line = (BitmapFont.height + 3) * letter
+  private static let gap = 8
+  private static let line = (BitmapFont.height + 3) * Canvas.letterScale
 
   func rendered() -> RGBImage {
-    let (gap, letter, line) = (Self.gap, Self.letter, Self.line)
-    let labelWidth = rows.flatMap(\.label).map { Canvas.width(of: $0, scale: letter) }.max() ?? 0
+    let (gap, line) = (Self.gap, Self.line)
+    let labelWidth = rows.flatMap(\.label).map { Canvas.width(of: $0) }.max() ?? 0
     let widths = columns.indices.map { column in
-      max(rows.map { $0.tiles[column].width }.max() ?? 0, Canvas.width(of: columns[column], scale: letter))
+      max(rows.map { $0.tiles[column].width }.max() ?? 0, Canvas.width(of: columns[column]))
     }
     let heights = rows.map { row in max(row.tiles.map(\.height).max() ?? 0, row.label.count * line) }
     let left = gap + labelWidth + (labelWidth > 0 ? gap : 0), top = gap + line + 2
-    let legendWidth = legend.reduce(0) { $0 + 16 + 8 + Canvas.width(of: $1.text, scale: letter) + 28 }
+    let legendWidth = legend.reduce(0) { $0 + 16 + 8 + Canvas.width(of: $1.text) + 28 }
     let width = max(left + widths.reduce(0) { $0 + $1 + gap }, left + legendWidth)
     let bottom = top + heights.reduce(0) { $0 + $1 + gap }
     var canvas = Canvas(width: width, height: bottom + (legend.isEmpty ? 0 : line + gap), fill: Self.paper)
 
     var x = left
     for (column, name) in columns.enumerated() {
-      canvas.write(name, x: x + (widths[column] - Canvas.width(of: name, scale: letter)) / 2, y: gap, scale: letter, Self.ink)
+      canvas.write(name, x: x + (widths[column] - Canvas.width(of: name)) / 2, y: gap, Self.ink)
       var y = top
       for (row, height) in zip(rows, heights) {
         let tile = row.tiles[column]
@@ -45,7 +45,7 @@ struct TileSheet {
     var y = top
     for (row, height) in zip(rows, heights) {
       for (index, text) in row.label.enumerated() {
-        canvas.write(text, x: gap, y: y + (height - row.label.count * line) / 2 + index * line, scale: letter, Self.ink)
+        canvas.write(text, x: gap, y: y + (height - row.label.count * line) / 2 + index * line, Self.ink)
       }
       y += height + gap
     }
@@ -53,8 +53,8 @@ struct TileSheet {
     for entry in legend {
       canvas.fill(x: x, y: bottom, width: 16, height: 16, entry.color)
       canvas.outline(x: x, y: bottom, width: 16, height: 16, Self.edge)
-      canvas.write(entry.text, x: x + 24, y: bottom + 1, scale: letter, Self.ink)
-      x += 24 + Canvas.width(of: entry.text, scale: letter) + 28
+      canvas.write(entry.text, x: x + 24, y: bottom + 1, Self.ink)
+      x += 24 + Canvas.width(of: entry.text) + 28
     }
     return canvas.picture
   }

@@ -48,7 +48,9 @@ struct Costs {
     let trial = job.trials[0], settings = session.experiment.trials[trial].settings
     guard let index = session.data[settings.data]?.index else { return nil }
     let side = settings.patches.size
-    guard let pass = Self.secondsPerPatch(settings.networkConfiguration, side: side) else { return nil }
+    // A baseline has no network: what it costs is its scoring.
+    let isNetwork = settings.model.architecture.isNetwork
+    guard let pass = isNetwork ? Self.secondsPerPatch(settings.networkConfiguration, side: side) : (0, 0) else { return nil }
     let scored = session.data(ofTrial: trial).scoredImages(settings), scoredPatches = Double(Self.grid(scored, side))
     switch job.kind {
     case .index, .preprocess: return 0
@@ -58,7 +60,8 @@ struct Costs {
     case .train: return Double(settings.train.epochs) * secondsPerEpoch(settings, index, pass)
     case .fineTune: return Double(settings.train.fineTune.epochs) * secondsPerEpoch(settings, index, pass)
     case .evaluate: return scoredPatches * pass.forward + Double(Self.pixels(scored)) * Self.secondsPerScoredPixel
-    case .time: return Double(1 + settings.evaluate.timingPasses) * scoredPatches * pass.forward
+    // With one thread and with all.
+    case .time: return Double(1 + settings.evaluate.timingPasses) * scoredPatches * pass.forward * 2
     case .report: return nil
     }
   }

@@ -3,9 +3,10 @@ import Engine
 import ExperimentSpec
 import Imaging
 import Metrics
+import Ops
 import Report
 
-/// A trained network's masks of the images it is scored on, and their scores.
+/// A segmentation's masks of the images it is scored on, and their scores.
 struct Evaluation {
   var scores: [ImageScore]
   var masks: [(image: String, mask: Mask)]
@@ -13,7 +14,8 @@ struct Evaluation {
   /// Patches worked at once; what an image has beyond this goes in further rounds.
   private static let batch = 8
 
-  /// Predicts every patch, merges an image's patches by maximum, thresholds, fills holes, drops small objects, and scores the mask.
+  /// By a trained network: predicts every patch, merges an image's patches by maximum, thresholds, fills holes, drops small objects, and scores
+  /// the mask.
   ///
   /// - Parameters:
   ///   - images: what is scored.
@@ -26,13 +28,30 @@ struct Evaluation {
   ) throws {
     let predictor = try Predictor(
       network: settings.networkConfiguration, weights: weights, height: patches.size, width: patches.size, batch: Self.batch, threads: threads)
+    try self.init(settings, images, of: dataset, progress: progress, shouldStop: shouldStop) { source in
+      let range = patches.patchRange(source: source)
+      return settings.evaluate.mask(of: patches.merged(source: source, predictor.probabilities(patches.images(range), count: range.count)))
+    }
+  }
+
+  /// Without a network: Otsu's threshold of each prepared image, then the same holes filled, small objects dropped and scores.
+  init(
+    otsu settings: TrialSettings, _ images: [DatasetItem], of dataset: any Dataset, _ patches: PatchStore, progress: (Int) -> Void, shouldStop: () -> Bool
+  ) throws {
+    try self.init(settings, images, of: dataset, progress: progress, shouldStop: shouldStop) { source in
+      let image = patches.preparedImage(source: source)
+      return settings.evaluate.cleaned(image.above(image.otsuThreshold))
+    }
+  }
+
+  /// - Parameter mask: of the image with this number.
+  private init(
+    _ settings: TrialSettings, _ images: [DatasetItem], of dataset: any Dataset, progress: (Int) -> Void, shouldStop: () -> Bool, mask: (Int) throws -> Mask
+  ) throws {
     (scores, masks) = ([], [])
     for (source, item) in images.enumerated() {
       if shouldStop() { throw CancellationError() }
-      let range = patches.patchRange(source: source)
-      let probabilities = predictor.probabilities(patches.images(range), count: range.count)
-      let mask = settings.evaluate.mask(of: patches.merged(source: source, probabilities))
-      let truth = try dataset.truth(item)
+      let mask = try mask(source), truth = try dataset.truth(item)
       masks.append((item.id, mask))
       scores.append(ImageScore(image: item.id, mask: mask, truth: truth.mask, nuclei: truth.labels, connectivity: settings.evaluate.connectivity))
       progress(source + 1)
@@ -43,8 +62,12 @@ struct Evaluation {
 extension EvaluateSettings {
   /// Probabilities `[H, W]` → mask: above the threshold, small holes filled, small objects dropped.
   func mask(of probabilities: GrayImage) -> Mask {
-    probabilities.above(Float(threshold))
-      .fillingHoles(upTo: maximumHole, connectivity: connectivity)
+    cleaned(probabilities.above(Float(threshold)))
+  }
+
+  /// The mask with small holes filled and small objects dropped.
+  func cleaned(_ mask: Mask) -> Mask {
+    mask.fillingHoles(upTo: maximumHole, connectivity: connectivity)
       .droppingObjects(below: minimumObject, connectivity: connectivity)
   }
 }
@@ -110,4 +133,19 @@ struct PatchTiming {
     return sorted.count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
   }
   var minimum: Double { passes.min()! }
+}
+
+extension OperationProfile {
+  /// Of one patch at a time.
+  init(_ weights: NetworkWeights, _ settings: TrialSettings, side: Int, threads: Int) throws {
+    func layers(fuse: Bool) throws -> [EngineBenchmark.Result.Layer] {
+      try Predictor(network: settings.networkConfiguration, weights: weights, height: side, width: side, batch: 1, threads: threads, fuse: fuse).profile()
+    }
+    let operations = Dictionary(grouping: try layers(fuse: true), by: \.kind).map { kind, layers in
+      OperationTime(
+        operation: kind, milliseconds: layers.reduce(0) { $0 + $1.milliseconds }, multiplyAdds: layers.reduce(0) { $0 + $1.multiplyAdds })
+    }
+    let copies = try layers(fuse: false).filter { $0.kind == Concatenation().kind }.reduce(0) { $0 + $1.milliseconds }
+    self.init(threads: threads, operations: operations.sorted { $0.operation < $1.operation }, concatenationAsCopies: copies)
+  }
 }

@@ -6,6 +6,8 @@ import ExperimentSpec
 import Files
 import Foundation
 import Imaging
+import Metrics
+import NetworkGraph
 import Report
 
 /// From records, logs and, where it is at hand, the data to everything a report shows.
@@ -59,15 +61,28 @@ struct Reporting {
     return ReportInputs(
       name: session.experiment.name, title: session.experiment.title, report: session.experiment.report,
       expected: trials.map { ExpectedTrial(trial: $0.name, seed: $0.settings.seed) },
-      records: trials.indices.compactMap { records[$0] }, timings: trials.indices.compactMap(timing(ofTrial:)),
+      records: trials.indices.compactMap { records[$0] }, timings: trials.indices.flatMap(timings(ofTrial:)),
       settings: settingRows { $0.statedInPaper }, notStated: settingRows { !$0.statedInPaper }, data: dataRows(), provenance: provenance(isNewRun: isNewRun),
-      scored: scoredImages, segmentation: figures.segmentation, preprocessing: figures.preprocessing)
+      scored: scoredImages, segmentation: figures.segmentation, preprocessing: figures.preprocessing, examples: figures.examples, networks: networks(),
+      profiles: profiles())
   }
 
-  private func timing(ofTrial index: Int) -> TimingRecord? {
-    guard let folder = folders[index], var timing = earlier.entry(of: folder.fingerprint)?.timing?.timing else { return nil }
-    (timing.trial, timing.seed) = (session.experiment.trials[index].name, session.experiment.trials[index].settings.seed)
-    return timing
+  private func timings(ofTrial index: Int) -> [TimingRecord] {
+    let trial = session.experiment.trials[index]
+    return (folders[index].flatMap { earlier.entry(of: $0.fingerprint)?.timings.times } ?? []).map { timing in
+      var timing = timing
+      (timing.trial, timing.seed) = (trial.name, trial.settings.seed)
+      return timing
+    }
+  }
+
+  /// Where the time goes, of the first seed of each name that was looked at.
+  private func profiles() -> [(trial: String, profile: OperationProfile)] {
+    var named: Set<String> = []
+    return session.experiment.trials.enumerated().compactMap { index, trial in
+      guard let profile = folders[index].flatMap({ earlier.entry(of: $0.fingerprint)?.timings.profile }), named.insert(trial.name).inserted else { return nil }
+      return (trial.name, profile)
+    }
   }
 
   /// One row a key that has an effect in some trial; where trials differ, each value with the trials that have it.
@@ -150,10 +165,23 @@ struct Reporting {
 
   // MARK: Figures
 
+  /// One drawing an architecture: of the first trial that has it.
+  private func networks() -> [(file: String, figure: NetworkFigure)] {
+    var drawn: Set<ModelSettings.Architecture> = []
+    return session.experiment.trials.compactMap { trial in
+      let model = trial.settings.model, side = trial.settings.patches.size
+      guard model.architecture.isNetwork, drawn.insert(model.architecture).inserted,
+        let network = try? trial.settings.networkConfiguration.network(height: side, width: side)
+      else { return nil }
+      let file = "network-" + model.architecture.rawValue.replacingOccurrences(of: "+", with: "-plus")
+      return (file, NetworkFigure(title: "\(trial.name): B = \(model.baseFilters), N = \(model.depth)", graph: BlockGraph(network)))
+    }
+  }
+
   /// Figures 2 and 4; nil where the data or a mask is not at hand: figures that are there then stay.
-  private func figures() throws -> (segmentation: SegmentationFigure?, preprocessing: PreprocessingFigure?) {
+  private func figures() throws -> (segmentation: SegmentationFigure?, preprocessing: PreprocessingFigure?, examples: ExamplesFigure?) {
     let trials = session.experiment.trials
-    guard let first = trials.first?.settings, let data = session.data[first.data] else { return (nil, nil) }
+    guard let first = trials.first?.settings, let data = session.data[first.data] else { return (nil, nil, nil) }
     var images: [String: GrayImage] = [:]
     var truths: [String: Mask] = [:]
     var candidates: [FigureCandidate] = []
@@ -163,13 +191,22 @@ struct Reporting {
         (images[item.id], truths[item.id]) = (decoded.gray, truth.mask)
         candidates.append(
           FigureCandidate(
-            image: item.id, meanIntensity: decoded.meanIntensity, nuclei: item.objects, foregroundPixels: truth.mask.pixels.reduce(0) { $0 + ($1 == 0 ? 0 : 1) }))
+            image: item.id, meanIntensity: decoded.meanIntensity, nuclei: item.objects, foregroundPixels: truth.mask.pixels.reduce(0) { $0 + ($1 == 0 ? 0 : 1) },
+            grain: decoded.gray.grain(within: truth.mask)))
       }
     } catch is UserError {
-      return (nil, nil)
+      return (nil, nil, nil)
     }
     let choices = try choices(candidates)
-    return (segmentation(choices, images, truths, data.dataset.settings), preprocessing(choices.prefix(3), images, first))
+    return (segmentation(choices, images, truths, data.dataset.settings), preprocessing(choices.prefix(3), images, first), examples(candidates, images, truths))
+  }
+
+  /// Cut out of each image where the most nuclei are, so that a pixel is a pixel.
+  private func examples(_ candidates: [FigureCandidate], _ images: [String: GrayImage], _ truths: [String: Mask]) -> ExamplesFigure? {
+    let rows = chooseExamples(candidates).map { variety, names in
+      (label: variety.label, images: names.map { images[$0]!.cropped(toMostOf: truths[$0]!, side: 256) }, stretched: variety != .illumination)
+    }
+    return rows.isEmpty ? nil : ExamplesFigure(rows: rows)
   }
 
   private func choices(_ candidates: [FigureCandidate]) throws -> [FigureChoice] {
@@ -214,5 +251,27 @@ struct Reporting {
         let patches = patchOrigins(height: image.height, width: image.width, size: settings.patches.size).map { (y: $0.y, x: $0.x) }
         return ("\(choice.kind)\n\(choice.image.prefix(10))", image, equalized, denoised.rescaled(), patches)
       }, patchSize: settings.patches.size)
+  }
+}
+
+extension Image where Pixel == Float {
+  /// Standard deviation within a mask, by the mean there; 0 where that is 0.
+  fileprivate func grain(within mask: Mask) -> Double {
+    let values = zip(pixels, mask.pixels).lazy.filter { $0.1 != 0 }.map { Double($0.0) }
+    guard let spread = Spread(Array(values)), spread.mean > 0 else { return 0 }
+    return spread.standardDeviation / spread.mean
+  }
+
+  /// The square of the patch grid that holds the most of `mask`; less where the image is narrower.
+  fileprivate func cropped(toMostOf mask: Mask, side: Int) -> GrayImage {
+    let origins = patchOrigins(height: height, width: width, size: side).map { (y: max(0, $0.y), x: max(0, $0.x)) }
+    func foreground(_ origin: (y: Int, x: Int)) -> Int {
+      (origin.y..<min(height, origin.y + side)).reduce(0) { sum, y in
+        (origin.x..<min(width, origin.x + side)).reduce(sum) { $0 + (mask[y, $1] == 0 ? 0 : 1) }
+      }
+    }
+    let best = origins.max { foreground($0) < foreground($1) }!
+    let (rows, columns) = (best.y..<min(height, best.y + side), best.x..<min(width, best.x + side))
+    return GrayImage(width: columns.count, height: rows.count, pixels: rows.flatMap { y in columns.map { self[y, $0] } })
   }
 }

@@ -101,6 +101,7 @@ public enum Runner {
       console.say(finished(session, "nothing_to_do", text))
       return RunOutcome()
     }
+    try session.reuse.take()
     let outcome: RunOutcome
     switch options.executor {
     case .local:

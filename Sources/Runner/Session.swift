@@ -15,6 +15,8 @@ struct Session: Sendable {
   var plan: Plan
   /// What this process may use of the machine, as it was found.
   var limits: ProcessLimits
+  /// What other experiments have done of it.
+  var reuse: Reuse
   /// How many trials run at once, with how many threads each.
   var allotment: Allotment
   /// Times are taken alone, and so with all cores unless another number was asked for.
@@ -44,6 +46,8 @@ struct Session: Sendable {
     timingThreads = options.threads ?? limits.cores
     let threads = timingThreads
     let earlier = EarlierTrials(folder)
+    var reuse = Reuse(experiment, folder)
+    let lenders = reuse
     var data: [DataSettings: OpenData] = [:]
     var missing: [DataSettings: UserError] = [:]
     for settings in Set(experiment.trials.map(\.settings.data)).sorted(by: { $0.order < $1.order }) {
@@ -57,13 +61,15 @@ struct Session: Sendable {
     let conditions = ExperimentGraph.Conditions(instructionSet: { Processor.arithmetic(for: .init($0)) }) { settings in
       if settings.source == .synthetic { return nil }
       // Without the data, it is taken to be what the records were made of: a clone reports without it.
-      return found[settings]?.index.digest ?? earlier.digest(of: settings)
+      return found[settings]?.index.digest ?? earlier.digest(of: settings) ?? lenders.digest(of: settings)
     }
     graph = ExperimentGraph(experiment, under: conditions)
     selected = try Self.select(graph, options.only)
     if options.onlyFailed { selected = selected.filter { [graph] in folder.trial(graph.fingerprint(ofTrial: $0)).readRecord()?.failure != nil } }
     damage = []
     var snapshot = options.fresh ? Snapshot() : Snapshot(of: folder, graph, earlier, damage: &damage)
+    if !options.fresh { reuse.find(graph, selected, in: folder, &snapshot) }
+    self.reuse = reuse
     for settings in data.keys {
       for trial in experiment.trials.indices where experiment.trials[trial].settings.data == settings {
         snapshot.finished.insert(graph.job(.index, of: trial)!.fingerprint)
@@ -101,7 +107,7 @@ struct Session: Sendable {
   /// What only the engine knows of a spec: whether each network fits its patches.
   private func checkNetworks() throws {
     var faults: [Diagnostic] = []
-    for trial in selected {
+    for trial in selected where experiment.trials[trial].settings.model.architecture.isNetwork {
       let settings = experiment.trials[trial].settings
       do {
         _ = try NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)

@@ -24,7 +24,7 @@ extension Session {
     var order: [Int] = []
     for trial in trials {
       if let main = graph.job(.fineTune, of: trial).flatMap({ _ in graph.job(.train, of: trial) }) {
-        order += main.trials.filter { graph.trainingJob(of: $0).id == main.id && trials.contains($0) && !order.contains($0) }
+        order += main.trials.filter { graph.trainingJob(of: $0)?.id == main.id && trials.contains($0) && !order.contains($0) }
       }
       if !order.contains(trial) { order.append(trial) }
     }
@@ -44,7 +44,10 @@ extension Session {
   func plannedMegabytes(ofTrial trial: Int) -> Double { experiment.trials[trial].settings.plannedMegabytes(threads: threads) }
 
   func roster() -> Roster {
-    let entries = openTrials.map { Roster.Entry(trial: $0, group: graph.job(.train, of: $0)!.id, megabytes: plannedMegabytes(ofTrial: $0)) }
+    let entries = openTrials.map { trial in
+      let first = graph.job(.train, of: trial) ?? graph.job(.evaluate, of: trial)!
+      return Roster.Entry(trial: trial, group: first.id, megabytes: plannedMegabytes(ofTrial: trial))
+    }
     return Roster(entries.filter { $0.megabytes <= limits.megabytes }, jobs: allotment.jobs, megabytes: limits.megabytes)
   }
 

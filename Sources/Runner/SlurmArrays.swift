@@ -30,7 +30,7 @@ struct SlurmArray: Sendable {
     add(SlurmArray(kind: .patches, jobs: Dictionary(uniqueKeysWithValues: patches.enumerated().map { ($0.offset, $0.element.id) })))
     for kind in [JobKind.train, .fineTune] {
       // A training that only a fine-tuning goes on from is part of that job: one process, one checkpoint.
-      let own = jobs { trial in graph.trainingJob(of: trial).kind == kind ? graph.trainingJob(of: trial) : nil }
+      let own = jobs { trial in graph.trainingJob(of: trial).flatMap { $0.kind == kind ? $0 : nil } }
       add(SlurmArray(kind: kind, jobs: own, afterAny: [.patches, .train].filter { kinds.contains($0) }))
     }
     let trainings = [JobKind.train, .fineTune].filter { kinds.contains($0) }

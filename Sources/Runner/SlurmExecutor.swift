@@ -165,10 +165,10 @@ struct SlurmExecutor {
       if let reason = failure(of: trial) {
         display.trialFailed(trial, reason)
         told.insert(trial)
-      } else if let record = trialFolder.readRecord(), let timing = trialFolder.log.lines().timing,
-        timing.fingerprint == session.graph.job(.time, of: trial)!.fingerprint.description
+      } else if let record = trialFolder.readRecord(), case let timing = trialFolder.log.lines().timing,
+        timing?.fingerprint == session.graph.job(.time, of: trial)?.fingerprint.description
       {
-        display.trialDone(trial, TrialScores(record, millisecondsPerPatch: timing.timing.millisecondsPerPatchMedian))
+        display.trialDone(trial, TrialScores(record, millisecondsPerPatch: timing?.timing.millisecondsPerPatchMedian))
         told.insert(trial)
       } else if let task = running[trial] {
         let epochs = session.experiment.trials[trial].settings.phases.reduce(0) { $0 + $1.epochs }

@@ -40,8 +40,8 @@ extension Runner {
     let folder = session.folder, graph = session.graph
     // No run of this machine's own works in the folder meanwhile.
     let among = try ResultsLock(at: folder.tasksLock, of: folder.path, isShared: true)
-    let trial = job.trials.first { [.train, .fineTune].contains(job.kind) ? graph.trainingJob(of: $0).id == job.id : true } ?? job.trials[0]
-    let group = job.kind == .patches ? job.id : graph.job(.train, of: trial)!.id
+    let trial = job.trials.first { [.train, .fineTune].contains(job.kind) ? graph.trainingJob(of: $0)?.id == job.id : true } ?? job.trials[0]
+    let group = job.kind == .patches ? job.id : (graph.job(.train, of: trial) ?? job).id
     let turn = try ResultsLock(at: "\(folder.cache)/slurm/\(group).lock", of: group) { console.say(.message($0)) }
     defer { withExtendedLifetime((among, turn)) {} }
 

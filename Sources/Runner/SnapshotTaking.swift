@@ -16,6 +16,7 @@ struct EarlierTrials: Sendable {
     var settings: [String: String]
     var data: [LogText]
     var timing: (fingerprint: String, timing: TimingRecord)?
+    var timings: (times: [TimingRecord], profile: OperationProfile?)
     var epochsDone: Int
     /// The median over its epochs; nil where it has none.
     var secondsPerEpoch: Double?
@@ -28,7 +29,7 @@ struct EarlierTrials: Sendable {
       guard let start = lines.start else { return nil }
       return Entry(
         folder: folder, at: start.at, trial: start.trial, seed: start.seed, settings: start.settings, data: start.data, timing: lines.timing,
-        epochsDone: lines.epochsDone, secondsPerEpoch: lines.secondsPerEpoch)
+        timings: lines.timings, epochsDone: lines.epochsDone, secondsPerEpoch: lines.secondsPerEpoch)
     }
     entries = all.sorted { ($0.at, $0.folder.path) < ($1.at, $1.folder.path) }
   }
@@ -65,7 +66,7 @@ extension Snapshot {
   /// Weights take a moment to check, so it is only done where something needs them.
   private mutating func addWeights(_ folder: ResultsFolder, _ graph: ExperimentGraph, damage: inout [Diagnostic]) {
     let open = graph.jobs.filter { ($0.kind == .evaluate || $0.kind == .time) && !finished.contains($0.fingerprint) }.flatMap(\.trials)
-    let needed = Set(open.map { graph.trainingJob(of: $0).fingerprint }), homes = Set(open.map { graph.fingerprint(ofTrial: $0) })
+    let needed = Set(open.compactMap { graph.trainingJob(of: $0)?.fingerprint }), homes = Set(open.map { graph.fingerprint(ofTrial: $0) })
     for trial in folder.allTrials() where FileManager.default.fileExists(atPath: trial.weights) {
       let trained = trial.trainedWeights()
       do {

@@ -81,7 +81,8 @@ extension Runner {
   /// Every network of a spec, each once; with `json` one object of them all.
   public static func summary(spec: String, _ options: RunOptions, json: Bool, _ surroundings: Surroundings) throws -> ExitCode {
     var seen: Set<NetworkConfiguration> = []
-    let summaries = try load([spec], options)[0].trials.compactMap { trial -> NetworkSummary? in
+    let networks = try load([spec], options)[0].trials.filter { $0.settings.model.architecture.isNetwork }
+    let summaries = try networks.compactMap { trial -> NetworkSummary? in
       let settings = trial.settings, configuration = settings.networkConfiguration
       guard seen.insert(configuration).inserted else { return nil }
       return try NetworkSummary(configuration, side: settings.patches.size, batch: settings.train.batch)

@@ -29,7 +29,7 @@ struct Trainings: Sendable {
   /// - Throws: `TrainingError`, `UserError`; `CancellationError` after a signal, with a checkpoint written.
   func network(ofTrial trial: Int) throws -> TrainedNetwork {
     let folder = session.folder.trial(graph.fingerprint(ofTrial: trial))
-    let job = graph.trainingJob(of: trial)
+    guard let job = graph.trainingJob(of: trial) else { preconditionFailure("a trial without a network is asked for its weights") }
     if let there = try finished(job, for: folder, trial) {
       try removeCheckpoints(nowThat: job)  // a kill may have come between the weights and this
       return there
@@ -62,7 +62,7 @@ struct Trainings: Sendable {
 
   /// The folder, of all trials that share the training, in which it was cut off.
   private func checkpointFolder(of job: Job) -> TrialFolder? {
-    job.trials.filter { graph.trainingJob(of: $0).id == job.id }.map { session.folder.trial(graph.fingerprint(ofTrial: $0)) }
+    job.trials.filter { graph.trainingJob(of: $0)?.id == job.id }.map { session.folder.trial(graph.fingerprint(ofTrial: $0)) }
       .first { !$0.checkpoint.present.isEmpty }
   }
 
@@ -84,7 +84,7 @@ struct Trainings: Sendable {
 
   /// Checkpoints that nothing goes on from any more.
   private func removeCheckpoints(nowThat job: Job) throws {
-    for trial in job.trials where graph.trainingJob(of: trial).id == job.id {
+    for trial in job.trials where graph.trainingJob(of: trial)?.id == job.id {
       try session.folder.trial(graph.fingerprint(ofTrial: trial)).checkpoint.remove()
     }
   }
@@ -141,7 +141,7 @@ struct Trainings: Sendable {
       bestEpoch: outcome.bestEpoch, validationLoss: outcome.validationLoss, trainingPatches: split.training.count, validationPatches: split.validation.count)
     let trained = TrainedNetwork(weights: outcome.weights, training: training)
     try write(trained, to: home, trial)
-    try home.log.append(.trained(fingerprint: job.fingerprint.description, bestEpoch: outcome.bestEpoch))
+    try home.log.append(.trained(fingerprint: job.fingerprint.description, bestEpoch: outcome.bestEpoch, threads: session.threads))
     return trained
   }
 

@@ -26,7 +26,7 @@ struct TrialJobs: Sendable {
 
   /// Makes the patches that the trial reads, where they are not there.
   func preparePatches(ofTrial trial: Int) throws {
-    _ = try patches.training(ofTrial: trial)
+    if session.experiment.trials[trial].settings.model.architecture.isNetwork { _ = try patches.training(ofTrial: trial) }
     _ = try patches.scored(ofTrial: trial)
   }
 
@@ -47,6 +47,7 @@ struct TrialJobs: Sendable {
       try open(trial, folder)
       if folder.hasScores { return }  // another trial of the same settings and another name was just run
       if isAlone { PeakMemory.reset() }
+      guard session.experiment.trials[trial].settings.model.architecture.isNetwork else { return try evaluateBaseline(trial, folder) }
       let network = try trainings.network(ofTrial: trial)
       try evaluate(trial, network, folder, isAlone: isAlone)
     }
@@ -56,7 +57,9 @@ struct TrialJobs: Sendable {
   func time(_ trial: Int) throws -> String? {
     try attempt(trial) { folder in
       guard let record = folder.readRecord() else { throw UserError("\(folder.record): cannot be read back", exitCode: .inputOrOutputFailed) }
-      let isTimed = folder.log.lines().timing?.fingerprint == graph.job(.time, of: trial)!.fingerprint.description
+      let job = graph.job(.time, of: trial)?.fingerprint.description
+      // A baseline has no network to time.
+      let isTimed = job == nil || folder.log.lines().timing?.fingerprint == job
       display.trialDone(trial, TrialScores(record, millisecondsPerPatch: isTimed ? nil : try takeTimes(trial, record, folder)))
     }
   }
@@ -132,35 +135,61 @@ struct TrialJobs: Sendable {
     display.scored(trial)
   }
 
-  /// Writes the timing into the trial's log; returns the median, milliseconds a patch.
-  private func takeTimes(_ trial: Int, _ record: TrialRecord, _ folder: TrialFolder) throws -> Double {
-    let settings = session.experiment.trials[trial].settings
-    let network = try trainings.network(ofTrial: trial), patches = try patches.scored(ofTrial: trial)
-    display.begin(trial, .time, of: 1 + settings.evaluate.timingPasses)
-    let timing = try PatchTiming(
-      network.weights, settings, patches, threads: session.timingThreads, progress: { display.update(trial, .time, done: 1 + $0) },
+  /// A trial without a network: scores, and no training.
+  private func evaluateBaseline(_ trial: Int, _ folder: TrialFolder) throws {
+    let settings = session.experiment.trials[trial].settings, data = session.data(ofTrial: trial), images = data.scoredImages(settings)
+    let patches = try patches.scored(ofTrial: trial)
+    display.begin(trial, .evaluate, of: images.count)
+    let evaluation = try Evaluation(
+      otsu: settings, images, of: data.dataset, patches, progress: { display.update(trial, .evaluate, done: $0) },
       shouldStop: { Interrupts.signalReceived != nil })
-    let log = folder.log.lines()
+    try folder.write(record(of: trial, nil, evaluation.scores, failure: nil), masks: MaskRuns.table(evaluation.masks))
+    display.scored(trial)
+  }
+
+  /// Writes the times into the trial's log: in both precisions, with one thread and with all, and where the time goes.
+  /// Returns the median of the trial's own, milliseconds a patch.
+  private func takeTimes(_ trial: Int, _ record: TrialRecord, _ folder: TrialFolder) throws -> Double {
+    let settings = session.experiment.trials[trial].settings, job = graph.job(.time, of: trial)!.fingerprint.description
+    let weights = try trainings.network(ofTrial: trial).weights, patches = try patches.scored(ofTrial: trial), log = folder.log.lines()
+    // The trial's own last: the last timing of a log is the one that stands for it.
+    let kinds = TrainSettings.Precision.measured(last: settings.train.precision).flatMap { precision in
+      Set([1, session.timingThreads]).sorted().map { (precision: precision, threads: $0) }
+    }
+    let passes = 1 + settings.evaluate.timingPasses
+    display.begin(trial, .time, of: passes * kinds.count)
     try folder.log.append(
-      .timed(
-        fingerprint: graph.job(.time, of: trial)!.fingerprint.description,
-        timing: TimingRecord(
-          trial: record.trial, seed: record.seed, threads: session.timingThreads, precision: settings.train.precision.rawValue,
-          millisecondsPerPatchMedian: timing.median, millisecondsPerPatchMinimum: timing.minimum, passes: timing.passes,
-          trainSeconds: log.trainingSeconds, peakRSSMegabytes: log.peakMegabytes ?? .nan)))
-    return timing.median
+      .profiled(fingerprint: job, profile: try OperationProfile(weights, settings, side: patches.size, threads: session.timingThreads)))
+    var median = 0.0
+    for (index, kind) in kinds.enumerated() {
+      var timed = settings
+      timed.train.precision = kind.precision
+      let timing = try PatchTiming(
+        weights, timed, patches, threads: kind.threads, progress: { display.update(trial, .time, done: index * passes + 1 + $0) },
+        shouldStop: { Interrupts.signalReceived != nil })
+      median = timing.median
+      try folder.log.append(
+        .timed(
+          fingerprint: job,
+          timing: TimingRecord(
+            trial: record.trial, seed: record.seed, threads: kind.threads, precision: kind.precision.rawValue,
+            millisecondsPerPatchMedian: timing.median, millisecondsPerPatchMinimum: timing.minimum, passes: timing.passes,
+            trainSeconds: log.trainingSeconds, peakRSSMegabytes: log.peakMegabytes ?? .nan, trainThreads: log.trainThreads,
+            isMain: index == kinds.count - 1)))
+    }
+    return median
   }
 
   private func record(of trial: Int, _ training: TrainedWeights?, _ scores: [ImageScore], failure: String?) -> TrialRecord {
     let settings = session.experiment.trials[trial].settings
-    guard let facts = try? NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size) else {
-      preconditionFailure("a network that was checked before the run does not fit its patches")
-    }
+    let isNetwork = settings.model.architecture.isNetwork
+    let facts = isNetwork ? try? NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size) : nil
+    precondition((facts != nil) == isNetwork, "a network that was checked before the run does not fit its patches")
     return TrialRecord(
       trial: session.experiment.trials[trial].name, seed: settings.seed, fingerprint: graph.fingerprint(ofTrial: trial).description,
       architecture: settings.model.architecture.rawValue, baseFilters: settings.model.baseFilters, depth: settings.model.depth, l2: settings.model.l2,
-      upsampling: settings.model.architecture == .unetPlus ? settings.model.upsampling.rawValue : "", parameters: facts.parameters,
-      trainableParameters: facts.trainableParameters, multiplyAdds: facts.multiplyAdds, trainingPatches: training?.trainingPatches ?? 0,
+      upsampling: settings.model.architecture == .unetPlus ? settings.model.upsampling.rawValue : "", parameters: facts?.parameters ?? 0,
+      trainableParameters: facts?.trainableParameters ?? 0, multiplyAdds: facts?.multiplyAdds ?? 0, trainingPatches: training?.trainingPatches ?? 0,
       validationPatches: training?.validationPatches ?? 0, losses: training?.losses ?? [], bestEpoch: training?.bestEpoch ?? 0,
       validationLoss: training?.validationLoss ?? 0, images: scores, failure: failure)
   }
@@ -169,6 +198,14 @@ struct TrialJobs: Sendable {
   private static func line(_ error: any Error) -> String {
     let text = (error as? UserError)?.diagnostics.map { ($0.location.map { place in "\(place): " } ?? "") + $0.message }.joined(separator: "; ") ?? "\(error)"
     return text.split(whereSeparator: \.isNewline).joined(separator: " ")
+  }
+}
+
+extension TrainSettings.Precision {
+  /// What times are taken in: float32 and, where this processor multiplies it itself, bfloat16; in any case `own`, as the last.
+  fileprivate static func measured(last own: Self) -> [Self] {
+    let isNative = Processor.instructionSet(for: .bf16) != Processor.instructionSet(for: .f32)
+    return (isNative ? [.f32, .bf16] : [.f32]).filter { $0 != own } + [own]
   }
 }
 

@@ -13,10 +13,12 @@ enum LogEvent: Codable {
   /// Whole epochs done, and batches of the next.
   case resumed(epoch: Int, batch: Int)
   case epoch(phase: String, epoch: Int, trainLoss: Double, validationLoss: Double, seconds: Double)
-  case trained(fingerprint: String, bestEpoch: Int)
+  case trained(fingerprint: String, bestEpoch: Int, threads: Int?)
   /// `peakMegabytes`: the process's largest resident memory since the trial began; nil where others ran beside it.
   case evaluated(images: Int, seconds: Double, peakMegabytes: Double?)
   case timed(fingerprint: String, timing: TimingRecord)
+  /// Where the time of one patch goes.
+  case profiled(fingerprint: String, profile: OperationProfile)
   case failed(reason: String)
   case interrupted(epoch: Int)
 }
@@ -123,9 +125,29 @@ extension [LogLine] {
     reduce(0) { done, line in if case .epoch(_, let epoch, _, _, _) = line.event { Swift.max(done, epoch) } else { done } }
   }
 
-  /// The last timing, and the fingerprint of the job that made it.
+  /// Threads of the last training that ended.
+  var trainThreads: Int? {
+    for line in reversed() { if case .trained(_, _, let threads) = line.event { return threads } }
+    return nil
+  }
+
+  /// All timings of that job, each number of threads and precision once, and where the time goes.
+  var timings: (times: [TimingRecord], profile: OperationProfile?) {
+    guard let job = timing?.fingerprint else { return ([], nil) }
+    var times: [TimingRecord] = [], profile: OperationProfile?
+    for line in reversed() {
+      switch line.event {
+      case .timed(job, let time) where !times.contains { $0.threads == time.threads && $0.precision == time.precision }: times.append(time)
+      case .profiled(job, let found) where profile == nil: profile = found
+      default: break
+      }
+    }
+    return (times, profile)
+  }
+
+  /// The last timing that is the trial's own, and the fingerprint of the job that made it: it is taken last, so the others stand too.
   var timing: (fingerprint: String, timing: TimingRecord)? {
-    for line in reversed() { if case .timed(let fingerprint, let timing) = line.event { return (fingerprint, timing) } }
+    for line in reversed() { if case .timed(let fingerprint, let timing) = line.event, timing.isMain ?? true { return (fingerprint, timing) } }
     return nil
   }
 

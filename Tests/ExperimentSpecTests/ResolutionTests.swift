@@ -265,10 +265,32 @@ struct SpecFolder: ~Copyable {
       trial: "U-Net", values: ["average_iou": 0.533, "average_iou_sd": 0.173, "average_precision": 0.6, "parameters": 1_941_000, "gpu_ms_per_patch": 14.9],
       tolerance: ["average_iou": 0.03, "average_precision": 0.03, "parameters": 500], source: "Table 1"))
     #expect(experiment.report.published.map(\.trial) == ["U-Net", "U-Net++", "U-Net+ (T.C.)", "U-Net+ (U.S.)"])
-    #expect(experiment.report.claims.contains(.init(
-      claim: "U-Net+ (T.C.) segments better than U-Net", metric: "average_iou", greater: ["U-Net+ (T.C.)", "U-Net"], test: "paired_bootstrap")))
-    #expect(experiment.report.claims.filter { $0.metric == "parameters" }.allSatisfy { $0.test == "exact" })
+    let claims = experiment.report.claims
+    #expect(claims.contains(
+      Claim("U-Net+ (T.C.) exceeds U-Net by more than 2 %", metric: "average_iou", .greater, "U-Net+ (T.C.)", .trial("U-Net"), margin: .init(.perCent, 2))))
+    #expect(claims.contains(Claim("U-Net+ (T.C.) needs less than 8 MB", metric: "size_mb", .less, "U-Net+ (T.C.)", .number(8), test: "exact")))
+    #expect(claims.filter { $0.metric == "parameters" }.allSatisfy { $0.test == "exact" })
+    #expect(claims.filter { $0.metric == "ms_per_patch" }.allSatisfy { $0.test == "every_pass" })
     #expect(experiment.trials.filter { $0.settings.model.l2 == 1e-4 && $0.settings.train.fineTune.epochs == 5 }.map(\.name) == ["U-Net++", "U-Net++", "U-Net++"])
+  }
+
+  /// What the resolved spec writes of a claim reads back as the same claim.
+  @Test(arguments: ["table1", "table2", "lambda", "width"]) func claimsSurviveTheResolvedSpec(_ name: String) throws {
+    let experiment = try Experiment.load(path: ShippedTests.root.appending(path: "experiments/\(name).yaml").path)
+    #expect(try load(experiment.resolvedYAML()).report == experiment.report && !experiment.report.claims.isEmpty)
+  }
+
+  @Test func aPlainNumberIsALevelAndAQuotedOneATrial() throws {
+    let trials = "name: a\nmodel.architecture: unet\ntrials: [{name: A}, {name: \"8\", seed: 2}]\nreport:\n  claims:\n"
+    func claim(_ text: String) throws -> Claim { try load(trials + "    - {claim: c, metric: \(text)}").report.claims[0] }
+    #expect(try claim("size_mb, less: [A, 8]") == Claim("c", metric: "size_mb", .less, "A", .number(8), test: "exact"))
+    #expect(try claim("size_mb, less: [A, \"8\"]") == Claim("c", metric: "size_mb", .less, "A", .trial("8"), test: "exact"))
+    #expect(try claim("val_loss, less: [A, 1], by.per_cent: [1, 2]").margin == .init(.perCent, 1, 2))
+    #expect(try claim("average_iou, alike: [A, 1], within: {points: 1.5}, test: exact") == Claim(
+      "c", metric: "average_iou", .alike, "A", .number(1), margin: .init(.points, 1.5), test: "exact"))
+    let less = try claim("average_iou, less: [A, 1], by: {points: [1, 3]}")
+    #expect(less.range == (-3, -1) && abs(less.quantity(0.98, 1) + 2) < 1e-12)
+    #expect(try claim("average_iou, alike: [A, 1], within: {points: 2}").range == (-2, 2))
   }
 }
 

@@ -5,7 +5,7 @@ import Testing
 enum Skimage {
   struct Cases: Decodable {
     var inputs: [String: Input]
-    var clahe, tv, pipeline, gaussian, average, median, resize, regions, holes, objects: [Case]
+    var clahe, tv, pipeline, gaussian, average, median, resize, regions, holes, objects, otsu: [Case]
   }
 
   struct Input: Decodable { var height, width, offset: Int }
@@ -13,7 +13,7 @@ enum Skimage {
   struct Case: Decodable, CustomTestStringConvertible {
     var input: String
     var offset: Int
-    var clip, weight, sigma: Double?
+    var clip, weight, sigma, threshold: Double?
     var tiles, iterations, connectivity, count, size, radius, width, height: Int?
     var testDescription: String {
       let fields: [(String, Any?)] = [
@@ -55,6 +55,10 @@ func largestDifference(_ a: [Float], _ b: [Float]) -> Float {
     let ours = c.image.equalizedAdaptively(clipLimit: c.clip!, tiles: c.tiles!)
     // A hundred times closer than the 1/255 that would do: the steps are the same, only the input is single precision.
     #expect(largestDifference(ours.pixels, c.expectedFloats) <= 1 / 25_500)
+  }
+
+  @Test("threshold_otsu", arguments: Skimage.cases.otsu) func otsu(_ c: Skimage.Case) {
+    #expect(abs(Double(c.image.otsuThreshold) - c.threshold!) <= 1e-6)
   }
 
   @Test("denoise_tv_chambolle", arguments: Skimage.cases.tv) func totalVariation(_ c: Skimage.Case) {

@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 import skimage
 from scipy import ndimage
-from skimage import exposure, measure, morphology, restoration, transform
+from skimage import exposure, filters, measure, morphology, restoration, transform
 
 OUT = pathlib.Path(__file__).parent.parent / "ImagingTests" / "Fixtures" / "skimage"
 
@@ -47,7 +47,7 @@ def main():
         inputs[name] = dict(height=pixels.shape[0], width=pixels.shape[1], offset=len(blob))
         blob.extend(pixels.astype(np.uint8).tobytes())
 
-    cases = {"clahe": [], "tv": [], "pipeline": [], "gaussian": [], "average": [], "median": [], "resize": [], "regions": [], "holes": [], "objects": []}
+    cases = {"clahe": [], "tv": [], "pipeline": [], "gaussian": [], "average": [], "median": [], "resize": [], "regions": [], "holes": [], "objects": [], "otsu": []}
 
     def store(kind, name, out, dtype, **fields):
         cases[kind].append(dict(input=name, offset=len(blob), **fields))
@@ -100,6 +100,11 @@ def main():
                 store("holes", name, holes, "u1", connectivity=connectivity, size=size)
                 objects = morphology.remove_small_objects(mask, max_size=size - 1, connectivity=neighbours)
                 store("objects", name, objects, "u1", connectivity=connectivity, size=size)
+
+    for name, raw in images.items():
+        # The single-precision image exactly: a value on the edge of two histogram bins falls into the one or the other by its last bit.
+        image = (raw.astype(np.float32) / np.float32(255)).astype(np.float64)
+        cases["otsu"].append(dict(input=name, offset=0, threshold=float(filters.threshold_otsu(image))))
 
     versions = dict(python=platform.python_version(), numpy=np.__version__, scipy=scipy.__version__, skimage=skimage.__version__)
     lines = [f'"versions":{json.dumps(versions)}', f'"inputs":{json.dumps(inputs)}']

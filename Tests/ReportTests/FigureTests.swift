@@ -120,7 +120,24 @@ import Testing
     let characters = (33...126).map { Character(UnicodeScalar($0)) }
     #expect(Set(characters.map { BitmapFont.columns(of: $0) }).count == characters.count)
     #expect(characters.allSatisfy { BitmapFont.columns(of: $0).count == 5 && BitmapFont.columns(of: $0).contains { $0 != 0 } })
-    #expect(BitmapFont.columns(of: " ").allSatisfy { $0 == 0 } && BitmapFont.columns(of: "λ") == BitmapFont.columns(of: "?"))
+    #expect(BitmapFont.columns(of: " ").allSatisfy { $0 == 0 })
+    #expect(BitmapFont.columns(of: "µ") == BitmapFont.columns(of: "?") && BitmapFont.columns(of: "λ") != BitmapFont.columns(of: "?"))
+    // Twice the size, every pixel of the glyph still inked.
+    let coverage = BitmapFont.coverage(of: "H")
+    #expect(coverage.count == 16 && coverage[0].count == 10 && coverage[0][0] > 0.5 && coverage[0][4] == 0 && coverage[6][4] == 1)
+  }
+
+  @Test func examplesAreChosenByRuleAndOnce() {
+    let candidates = (0..<12).map { i in
+      FigureCandidate(image: "i\(i)", meanIntensity: Double((i * 5) % 12), nuclei: 4, foregroundPixels: 40 * ((i * 7) % 12 + 1), grain: Double(i))
+    }
+    let rows = chooseExamples(candidates)
+    #expect(rows.map(\.images)[0] == ["i0", "i6", "i11"] && Set(rows.flatMap(\.images)).count == 9)
+    let light = rows[1].images.map { name in candidates.first { $0.image == name }!.meanIntensity }
+    #expect(light == light.sorted() && chooseExamples(candidates.reversed()).map(\.images) == rows.map(\.images))
+    #expect(chooseExamples(Array(candidates.prefix(4))).map(\.images.count) == [3, 3, 3] && chooseExamples(Array(candidates.prefix(2))).isEmpty)
+    let picture = ExamplesFigure(rows: rows.map { ($0.variety.label, $0.images.map { _ in GrayImage(width: 100, height: 256, repeating: 0.5) }, false) }).rendered()
+    #expect(picture.height > 3 * 256 && picture.width > 300)
   }
 
   @Test func figureImagesAreChosenByRule() {

@@ -40,7 +40,7 @@ enum MadeUp {
   static func timing(_ trial: String, seed: Int = 1, milliseconds: Double) -> TimingRecord {
     TimingRecord(
       trial: trial, seed: seed, threads: 2, precision: "f32", millisecondsPerPatchMedian: milliseconds, millisecondsPerPatchMinimum: milliseconds - 0.5,
-      passes: [0, -0.5, 0.25, 0.5, -0.25].map { milliseconds + $0 }, trainSeconds: milliseconds * 100, peakRSSMegabytes: 812)
+      passes: [0, -0.5, 0.25, 0.5, -0.25].map { milliseconds + $0 }, trainSeconds: milliseconds * 100, peakRSSMegabytes: 812, trainThreads: 2, isMain: true)
   }
 
   private static func rounded(_ value: Double) -> Double { (value * 1e4).rounded() / 1e4 }
@@ -58,10 +58,18 @@ enum MadeUp {
       report: ReportSettings(
         rows: ["average_iou", "average_precision", "parameters", "ms_per_patch"], published: published,
         claims: [
-          .init(claim: "U-Net+ (T.C.) segments better than U-Net", metric: "average_iou", greater: ["U-Net+ (T.C.)", "U-Net"], test: "paired_bootstrap"),
-          .init(claim: "U-Net++ segments better than U-Net+ (T.C.)", metric: "average_iou", greater: ["U-Net++", "U-Net+ (T.C.)"], test: "paired_bootstrap"),
-          .init(claim: "U-Net++ has more weights than U-Net+ (T.C.)", metric: "parameters", greater: ["U-Net++", "U-Net+ (T.C.)"], test: "paired_bootstrap"),
-          .init(claim: "U-Net++ is slower than U-Net", metric: "ms_per_patch", greater: ["U-Net++", "U-Net"], test: "paired_bootstrap"),
+          Claim("U-Net+ (T.C.) segments better than U-Net", metric: "average_iou", .greater, "U-Net+ (T.C.)", .trial("U-Net")),
+          Claim("It does so by 1 to 3 points", metric: "average_iou", .greater, "U-Net+ (T.C.)", .trial("U-Net"), margin: .init(.points, 1, 3)),
+          Claim("U-Net++ segments better than U-Net+ (T.C.)", metric: "average_iou", .greater, "U-Net++", .trial("U-Net+ (T.C.)")),
+          Claim(
+            "U-Net+ (T.C.) has about 15 % fewer weights than U-Net++", metric: "parameters", .less, "U-Net+ (T.C.)", .trial("U-Net++"),
+            margin: .init(.perCent, 14.5, 15.5), test: "exact"),
+          Claim("U-Net+ (T.C.) needs less than 8 MB", metric: "size_mb", .less, "U-Net+ (T.C.)", .number(8), test: "exact"),
+          Claim("U-Net ends around 0.13 to 0.15", metric: "val_loss", .alike, "U-Net", .number(0.14), margin: .init(.absolute, 0.01), test: "over_seeds"),
+          Claim("U-Net++ is slower than U-Net", metric: "ms_per_patch", .greater, "U-Net++", .trial("U-Net"), test: "every_pass"),
+          Claim(
+            "U-Net+ (T.C.) and U-Net take similar time", metric: "ms_per_patch", .alike, "U-Net+ (T.C.)", .trial("U-Net"), margin: .init(.perCent, 10),
+            test: "every_pass"),
         ],
         figureImages: [], remark: "Made up: no network was trained for these numbers."),
       expected: networks.map { ExpectedTrial(trial: $0, seed: 1) },

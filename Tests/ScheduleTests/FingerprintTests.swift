@@ -93,8 +93,8 @@ import Testing
   @Test func fineTuningSharesTheTrainingBeforeIt() {
     let graph = graph(experiment([("plain", .unet, unchanged), ("tuned", .unet, { $0.train.fineTune.epochs = 5 })]))
     #expect(graph.jobs.filter { $0.kind == .train }.map(\.trials) == [[0, 1]])
-    #expect(graph.trainingJob(of: 0).kind == .train)
-    #expect(graph.trainingJob(of: 1).kind == .fineTune)
+    #expect(graph.trainingJob(of: 0)?.kind == .train)
+    #expect(graph.trainingJob(of: 1)?.kind == .fineTune)
   }
 
   @Test func labelsNameSeedsOnlyWhereThereAreSeveral() {

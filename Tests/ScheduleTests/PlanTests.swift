@@ -41,7 +41,7 @@ import Testing
   @Test func weightsThatAreThereAreNotTrainedAgain() {
     let graph = graph(experiment([("a", .unet, unchanged)]))
     var snapshot = Snapshot()
-    snapshot.finished = [graph.trainingJob(of: 0).fingerprint]
+    snapshot.finished = [graph.trainingJob(of: 0)!.fingerprint]
     #expect(
       states(Plan(graph, given: snapshot)) == [
         "index run", "preprocess run", "patches run", "train cached", "evaluate run", "time run", "report run",

@@ -1,0 +1,100 @@
+import ExperimentSpec
+
+/// "Claims": each sentence, what was measured, how it was judged, and the verdict.
+struct ClaimsSection {
+  /// Those that do not depend on the clock, and those that do.
+  var claims: [ClaimRow]
+  var clockClaims: [ClaimRow]
+  var scored: ScoredImages
+
+  func text() -> String {
+    guard !claims.isEmpty || !clockClaims.isEmpty else { return "" }
+    let header = ["claim", "metric", "measured", "asked for", "difference", "95 % interval", "p, Holm", "judged by", "verdict"]
+    let rows = claims.map { line($0, "") } + clockClaims.map { line($0, " " + Markdown.clock) }
+    var text = "## Claims\n\n"
+    if !claims.isEmpty { text += tally(claims, "on scores, losses and weights") + "\n" }
+    if !clockClaims.isEmpty { text += tally(clockClaims, "on times") + " \(Markdown.clock)\n" }
+    return text + "\n" + Markdown.table(header, rows, numeric: false) + "\n" + methods()
+  }
+
+  private func tally(_ rows: [ClaimRow], _ what: String) -> String {
+    let counts = [ClaimRow.Verdict.holds, .doesNotHold, .open].map { verdict in rows.count { $0.verdict == verdict.rawValue } }
+    return "Of \(Markdown.count(rows.count, "claim")) \(what): \(counts[0]) hold\(counts[0] == 1 ? "s" : ""), \(counts[1]) do\(counts[1] == 1 ? "es" : "") not hold, "
+      + "\(counts[2]) cannot be told."
+  }
+
+  private func line(_ row: ClaimRow, _ mark: String) -> [String] {
+    let metric = Metric.all.first { $0.key == row.metric }!
+    let isLevel = Double(row.reference) != nil
+    var measured = "\(Markdown.plain(row.trial)): \(metric.print(row.trialMean))"
+    if !isLevel { measured += "<br>\(Markdown.plain(row.reference)): \(metric.print(row.referenceMean))" }
+    let interval = row.low == nil ? "–" : "\(number(row.low, row, metric)) … \(amount(row.high, row, metric))"
+    return [
+      Markdown.plain(row.claim) + mark, metric.label, measured, asked(row, metric), row.difference == nil ? "–" : amount(row.difference, row, metric), interval,
+      pValue(row.pHolm), judgedBy(row), "**\(row.verdict)**",
+    ]
+  }
+
+  /// A difference in the claim's unit.
+  private func amount(_ value: Double?, _ row: ClaimRow, _ metric: Metric) -> String { number(value, row, metric) + unit(row) }
+
+  private func number(_ value: Double?, _ row: ClaimRow, _ metric: Metric) -> String {
+    row.unit == Claim.Margin.Unit.absolute.rawValue ? metric.printDifference(value) : Numbers.signed(value, 1)
+  }
+
+  private func unit(_ row: ClaimRow) -> String {
+    switch Claim.Margin.Unit(rawValue: row.unit) {
+    case .points: " points"
+    case .perCent: " %"
+    case .absolute, nil: ""
+    }
+  }
+
+  /// The range the difference, or the level itself, is to lie in.
+  private func asked(_ row: ClaimRow, _ metric: Metric) -> String {
+    let level = row.unit == Claim.Margin.Unit.absolute.rawValue ? Double(row.reference) : nil
+    let unit = level == nil ? unit(row) : ""
+    func end(_ value: Double) -> String {
+      if let level { return metric.print(level + value) }
+      return value == 0 ? "0" : number(value, row, metric)
+    }
+    return switch (row.atLeast, row.atMost) {
+    case (let low?, let high?): (low == -high && level == nil ? "±\(end(high).dropFirst())" : "\(end(low)) … \(end(high))") + unit
+    case (let low?, nil): "&gt; \(end(low))" + unit
+    case (nil, let high?): "&lt; \(end(high))" + unit
+    case (nil, nil): "–"
+    }
+  }
+
+  private func judgedBy(_ row: ClaimRow) -> String {
+    let counts = [row.images.map { Markdown.count($0, "image") }, row.seeds.map { Markdown.count($0, "seed") }].compactMap { $0 }
+    return ([row.test.replacingOccurrences(of: "_", with: " ")] + counts).joined(separator: ", ")
+  }
+
+  private func pValue(_ p: Double?) -> String { p.map { $0 < 0.001 ? "&lt; 0.001" : Numbers.fixed($0, 3) } ?? "–" }
+
+  /// How each kind was judged, as far as it was asked for.
+  private func methods() -> String {
+    func asks(_ test: String) -> Bool { (claims + clockClaims).contains { $0.test == test } }
+    var notes: [String] = []
+    if asks("paired_bootstrap") {
+      let seeds = claims.filter { $0.test == "paired_bootstrap" }.compactMap(\.seeds).min() ?? 0
+      notes.append(
+        "*Paired bootstrap*: \(Numbers.grouped(Bootstrap.resamples)) resamples; each draws the \(scored.name) with replacement, the same for both sides, and, of a side "
+          + "with two seeds or more, its seeds with replacement; percentile interval, two-sided p."
+          + (seeds < 2 ? " With one seed the interval says what other \(scored.name) might give, not other trainings." : ""))
+    }
+    if asks("over_seeds") {
+      notes.append("*Over seeds*: Student's t over trainings that differ in their seed, paired by seed; one training alone tells nothing of others.")
+    }
+    if asks("every_pass") {
+      notes.append("*Every pass*: the interval spans every timed pass of one side against every pass of the other, and must lie wholly inside what is asked, or outside.")
+    }
+    if asks("exact") { notes.append("*Exact*: the numbers themselves; what a network's structure fixes needs no test.") }
+    notes.append(
+      "A claim holds where the difference lies in the range asked for and p, Holm-corrected over all tested claims of this report, is below 0.05; it does not hold where it "
+        + "lies outside and p is below 0.05; else it cannot be told. Points are hundredths of a score, per cent are of the second value."
+        + (claims.isEmpty ? "" : " Unrounded: [claims.csv](claims.csv)."))
+    return notes.map { "- \($0)\n" }.joined()
+  }
+}

@@ -1,0 +1,55 @@
+import Diagnostics
+import Foundation
+import Report
+import Testing
+
+@testable import Runner
+
+/// Trials that train nothing: a threshold, and what another experiment has finished.
+extension Runs { @Suite struct BaselineTests {
+  @Test func aThresholdIsScoredAndNotTrained() async throws {
+    let bench = try Bench()
+    let spec = try bench.spec(
+      trials: "[{name: U-Net, model.architecture: unet}, {name: Otsu, model.architecture: otsu}]",
+      extra: "sweep: {grid: {seed: [1, 2]}, expect: 3}\nreport.claims: [{claim: c, metric: average_iou, greater: [Otsu, 0.01]}]")
+    let transcript = Transcript()
+    #expect(await bench.run(spec, transcript: transcript) == .done, "\(transcript.errors)")
+    #expect(!transcript.output.contains("Otsu: train") && transcript.output.contains("Otsu: average IoU"))
+    let record = try #require(bench.trials()["Otsu"]?.readRecord())
+    #expect(record.losses.isEmpty && record.parameters == 0 && record.images.count == 2 && record.images.allSatisfy { $0.averageIoU > 0.05 })
+    #expect(try FileManager.default.contentsOfDirectory(atPath: bench.trials()["Otsu"]!.path).sorted() == ["log.jsonl", "masks.csv", "record.json"])
+    #expect(await bench.plan(spec) == .done)
+    // Another depth of the other network is nothing to it; another cleaning is.
+    #expect(try await openJobs(of: "Otsu", bench, spec, ["model.depth=2", "train.epochs=9"]) == [])
+    #expect(try await openJobs(of: "Otsu", bench, spec, ["evaluate.minimum_object=40"]) .last == "evaluate")
+  }
+
+  private func openJobs(of trial: String, _ bench: Bench, _ spec: String, _ overrides: [String]) async throws -> [String] {
+    struct Jobs: Decodable {
+      struct Job: Decodable { var kind, trial, state: String }
+      var jobs: [Job]
+    }
+    let plan = Transcript()
+    #expect(await bench.plan(spec, transcript: plan) { $0.overrides = overrides } == .workToDo)
+    return try JSONDecoder().decode(Jobs.self, from: Data(plan.output.utf8)).jobs.filter { $0.trial == trial && $0.state != "cached" }.map(\.kind)
+  }
+
+  @Test func whatAnotherExperimentHasFinishedIsTakenOver() async throws {
+    let bench = try Bench(), one = "\(bench.results)/one", two = "\(bench.results)/two"
+    let first = try bench.spec(name: "one"), trials = "[{name: A, model.architecture: unet}, {name: B, model.architecture: unet, model.base_filters: 1}]"
+    #expect(await bench.run(first, out: one) == .done)
+    let alone = try bench.spec(trials: trials, name: "two"), transcript = Transcript(), plan = Transcript()
+    let second = try bench.spec(trials: trials, extra: "reuse: [one]", name: "two")
+    #expect(await bench.plan(second, transcript: plan) { $0.out = two } == .workToDo)
+    #expect(!FileManager.default.fileExists(atPath: two))
+    #expect(await bench.run(second, transcript: transcript, out: two) == .done, "\(transcript.errors)")
+    #expect(!transcript.output.contains("A: train epoch") && transcript.output.contains("B: train epoch 1/3"))
+    // The copy is a trial of its own: the same record under its new name, and nothing is left to do where the other is gone.
+    try FileManager.default.removeItem(atPath: one)
+    #expect(await bench.plan(second) { $0.out = two } == .done)
+    let report = try String(contentsOfFile: "\(two)/trials.csv", encoding: .utf8)
+    #expect(report.contains("\nA,1,unet,2,3,") && report.contains("\nB,1,unet,1,3,"))
+    #expect(await bench.run(alone, out: "\(bench.results)/three") == .done)
+    #expect(try String(contentsOfFile: "\(bench.results)/three/trials.csv", encoding: .utf8) == report)
+  }
+} }
