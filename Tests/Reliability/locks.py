@@ -8,7 +8,6 @@ SIGKILL at a random moment (in every second round the waiting one too, and anoth
 cleaned up, and what stands at the end must be the bytes of a run left alone. Writes locks.csv; exits 1 if anything differs.
 """
 import argparse
-import csv
 import os
 import random
 import signal
@@ -17,7 +16,7 @@ import sys
 import tempfile
 import time
 
-from kills import SPEC, contents
+from runs import LONGER_SPEC, contents, differences, write_csv
 
 
 def start(runner, spec, out, *options):
@@ -34,7 +33,7 @@ def main():
     runner, draw, rows = os.path.abspath(options.runner), random.Random(options.seed), []
     with tempfile.TemporaryDirectory(prefix="locks-") as place:
         spec = os.path.join(place, "kills.yaml")
-        open(spec, "w").write(SPEC)
+        open(spec, "w").write(LONGER_SPEC)
         whole = os.path.join(place, "whole")
         began = time.monotonic()
         if start(runner, spec, whole).wait() != 0:
@@ -61,17 +60,12 @@ def main():
             said = waiting[-1].communicate()[0]
             if waiting[-1].returncode != 0 or said.count("waiting for it to end") > 1:
                 faults.append(f"the waiting run: exit {waiting[-1].returncode}: {said.strip()[-300:]}")
-            found = contents(out)
-            faults += [path for path in sorted(expected.keys() | found.keys()) if expected.get(path) != found.get(path)]
-            rows.append({"round": number, "holder_killed_at_work": was_at_work, "waiter_killed_too": number % 2 == 0, "faults": "; ".join(faults)})
+            faults += differences(expected, contents(out))
+            rows.append({"round": number, "holder_killed_at_work": "yes" if was_at_work else "no",
+                         "waiter_killed_too": "yes" if number % 2 == 0 else "no", "survived": "no" if faults else "yes"})
             print(f"round {number}: {'fine' if not faults else faults}", flush=True)
-    os.makedirs(options.out, exist_ok=True)
-    with open(os.path.join(options.out, "locks.csv"), "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    sys.exit(1 if any(row["faults"] for row in rows) else 0)
+    write_csv(os.path.join(options.out, "locks.csv"), list(rows[0]), rows)
+    sys.exit(1 if any(row["survived"] == "no" for row in rows) else 0)
 
 
-if __name__ == "__main__":
-    main()
+main()

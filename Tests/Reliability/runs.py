@@ -17,7 +17,21 @@ trials:
   - {name: U-Net,  model.architecture: unet, train.fine_tune: {epochs: 1, learning_rate: 1e-4}}
   - {name: U-Net+, model.architecture: unet+}
 """
-OF_THE_CLOCK = {"timings.csv", "provenance.json", "log.jsonl"}
+# A longer one, some tenths of a second more, for what comes at random moments.
+LONGER_SPEC = """\
+name: kills
+title: A small sweep to be killed
+data: {source: synthetic, synthetic: {train: 8, test: 3, side: 128, seed: 7}}
+model: {base_filters: 4, depth: 3}
+patches.size: 64
+train: {epochs: 5, batch: 8, learning_rate: 1e-3}
+evaluate.timing_passes: 1
+trials:
+  - {name: U-Net,  model.architecture: unet, train.fine_tune: {epochs: 2, learning_rate: 1e-4}}
+  - {name: U-Net+, model.architecture: unet+}
+"""
+# Events carry the time of each value: tensorboard.py reads them back.
+OF_THE_CLOCK = {"timings.csv", "provenance.json", "log.jsonl", "events.tfevents"}
 
 
 def contents(folder):

@@ -5,10 +5,9 @@
 
 RUNNER is the built program. slurm-wlm and munge are installed from the distribution where they are missed; slurmctld and slurmd are started
 on loopback in a temporary folder, without accounting and cgroups, and stopped at the end. What must be the same bytes is what kills.py compares.
-Writes slurm.csv and slurm.md; exits 1 if anything differs.
+Writes slurm.csv; exits 1 if anything differs.
 """
 import argparse
-import csv
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ import tempfile
 import time
 
 import slurm_cluster
-from kills import contents
+from runs import contents, differences, write_csv
 
 SPEC = """\
 name: cluster
@@ -190,6 +189,7 @@ def main():
         cluster = slurm_cluster.Cluster(place)
         try:
             cluster.start()
+            version = slurm_cluster.version()
             trials, expected = Trials(os.path.abspath(options.runner), place), {}
             names = [name for name in vars(Trials) if not name.startswith("_") and name not in ("spec", "submit")]
             for name in [options.only] if options.only else names:
@@ -201,14 +201,12 @@ def main():
                     if Run(trials.runner, spec, local).wait() != wanted:
                         sys.exit(f"the local run failed: {open(local + '.log').read()}")
                     expected[spec] = contents(local)
-                found = contents(out)
-                differing = sorted(path for path in expected[spec].keys() | found.keys() if expected[spec].get(path) != found.get(path))
-                verdict = "same bytes" if code == wanted and not differing else f"exit {code}; differ: {', '.join(differing) or 'none'}"
-                rows.append({"scenario": name.replace("_", " "), "what": what, "files": len(expected[spec]), "seconds": round(seconds, 1), "verdict": verdict})
+                wrong = differences(expected[spec], contents(out))
+                verdict = "same bytes" if code == wanted and not wrong else f"exit {code}; {', '.join(wrong) or 'same bytes'}"
+                rows.append({"scenario": name.replace("_", " "), "what": what, "files": len(expected[spec]), "seconds": round(seconds, 1), "slurm": version, "verdict": verdict})
                 print(f"{name}: {what}: {verdict} ({seconds:.0f} s)", flush=True)
                 if verdict != "same bytes":
                     print(open(out + ".log").read()[-3000:], *[text[-600:] for text in logs(out)], sep="\n---\n", flush=True)
-            version = slurm_cluster.version()
         finally:
             for process in Run.started:
                 if process.poll() is None:
@@ -216,23 +214,8 @@ def main():
             cluster.stop()
     good = all(row["verdict"] == "same bytes" for row in rows)
     if not options.only:
-        write(options.out, rows, version)
+        write_csv(os.path.join(options.out, "slurm.csv"), list(rows[0]), rows)
     sys.exit(0 if good else 1)
 
 
-def write(out, rows, version):
-    os.makedirs(out, exist_ok=True)
-    with open(os.path.join(out, "slurm.csv"), "w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    with open(os.path.join(out, "slurm.md"), "w") as file:
-        file.write(f"# As jobs of a cluster\n\n{version} on one node (slurmctld, slurmd and munge on loopback, no accounting, no cgroups), driven by "
-                   "`Tests/Reliability/slurm.py`. What each left was compared byte for byte with a local run of the same spec.\n\n"
-                   "| scenario | what happened | files compared | seconds | verdict |\n|---|---|---:|---:|---|\n")
-        for row in rows:
-            file.write("| " + " | ".join(str(value) for value in row.values()) + " |\n")
-
-
-if __name__ == "__main__":
-    main()
+main()

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Reads the event files of a run back with TensorBoard's own EventAccumulator, the run killed and started again on its way.
 
-    Tests/Reliability/tensorboard.py RUNNER [--kills 10] [--seed 1] [--venv DIR]
+    Tests/Reliability/tensorboard.py RUNNER [--kills 10] [--seed 1] [--venv DIR] [--out results/reliability]
 
 RUNNER is the built program. TensorBoard is installed from PyPI into --venv (kept; default: a temporary folder). A small sweep is run,
 killed with SIGKILL at random moments and once more stopped with SIGINT, until it ends by itself. Each trial's file must then give every
-epoch of losses.csv exactly once and in order, with its values. Exits 1 if not.
+epoch of losses.csv exactly once and in order, with its values. Writes tensorboard.csv; exits 1 if not.
 """
 import argparse
 import csv
@@ -16,6 +16,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+
+from runs import write_csv
 
 REQUIREMENTS = ["tensorboard==2.21.0", "setuptools<81"]
 SPEC = """\
@@ -67,6 +69,7 @@ def main():
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--venv")
+    parser.add_argument("--out", default="results/reliability")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="tensorboard-") as place:
         venv = options.venv or os.path.join(place, "venv")
@@ -98,6 +101,8 @@ def main():
     if [row[:3] for row in expected] != [row[:3] for row in found]:
         faults.append(f"steps differ: {len(found)} values read, {len(expected)} expected")
     faults += [f"{e}: read {f[3]}" for e, f in zip(expected, found) if abs(e[3] - f[3]) > 1e-6 * max(1e-6, abs(e[3]))]
+    write_csv(os.path.join(options.out, "tensorboard.csv"), ["tensorboard", "cut_off", "values_expected", "values_read", "survived"], [
+        {"tensorboard": REQUIREMENTS[0].split("==")[1], "cut_off": cut, "values_expected": len(expected), "values_read": len(found), "survived": "no" if faults else "yes"}])
     print(f"{cut} times cut off; {len(found)} values of {len(expected)} read by TensorBoard, {len(faults)} faults")
     for fault in faults[:20]:
         print(fault)

@@ -1,0 +1,128 @@
+"""results/reliability/report.md from the CSV files beside it."""
+import collections
+import csv
+import os
+
+
+def table(columns, rows):
+    """Markdown; numbers to the right."""
+    right = [all(isinstance(row[index], (int, float)) for row in rows) for index in range(len(columns))]
+    lines = ["| " + " | ".join(columns) + " |", "|" + "|".join("---:" if each else "---" for each in right) + "|"]
+    lines += ["| " + " | ".join(f"{value:,}" if isinstance(value, int) else str(value) for value in row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def wrong(rows, column="survived", good="yes"):
+    return sum(row[column] != good for row in rows)
+
+
+def counted(rows, *keys):
+    """How often each combination of `keys` occurs, and how often it did not survive."""
+    total, lost = collections.Counter(), collections.Counter()
+    for row in rows:
+        key = tuple(row[each] for each in keys)
+        total[key] += 1
+        lost[key] += row["survived"] != "yes"
+    return [(*key, total[key], lost[key]) for key in sorted(total)]
+
+
+def kills(rows):
+    runs = len({row["run"] for row in rows})
+    said = (f"{len(rows)} kills over {runs} runs of a sweep, each run started again until it ended by itself; then every CSV, record, mask, weight file, figure and the report "
+            "were compared byte for byte with those of a run never interrupted (`timings.csv`, `provenance.json`, logs and lines marked `<!-- clock -->` apart).")
+    return len(rows), wrong(rows), said, table(["where the run stood", "kills", "lost"], counted(rows, "stage"))
+
+
+def faults(rows):
+    said = ("Every call on a file below the results folder was made to fail in turn, once and from there on: no room left (half the bytes written first), an input/output error, "
+            "half a write done. After each, the exit code and the message were checked, then the same command without faults had to end with the bytes of an undisturbed run.")
+    exits = collections.Counter(row["exit"] for row in rows)
+    said += " Exit codes: " + ", ".join(f"{code} {count} times" for code, count in sorted(exits.items())) + "."
+    return len(rows), wrong(rows), said, table(["fault", "call", "lasting", "injected", "lost"], counted(rows, "fault", "call", "lasting"))
+
+
+def flips(rows):
+    renamed = [{**row, "survived": row["found and survived"]} for row in rows]
+    said = ("A random bit was flipped, or the file cut at a random place, in each kind of file that a run reads back. Each had to be named in a warning, the run had to end with "
+            "exit 0, and its bytes had to be those of a run that nothing happened to.")
+    return len(rows), wrong(renamed), said, table(["file", "damage", "times", "not found or lost"], counted(renamed, "kind", "damage"))
+
+
+def locks(rows):
+    said = ("While one run worked, a second had to exit 4 and name it, a third waited (`--wait`); the first was then killed, in every second round the waiting one too. "
+            "Whoever waited went on without anything being cleaned up, to the bytes of a run left alone.")
+    return len(rows), wrong(rows), said, table(["holder killed at work", "waiting one killed too", "rounds", "lost"], counted(rows, "holder_killed_at_work", "waiter_killed_too"))
+
+
+def signals(rows):
+    said = ("SIGINT and SIGTERM in every phase (exit 130 and 143, and what was done is kept), a second one (ends at once), SIGUSR1 (a checkpoint within the epoch, from which a killed "
+            f"run went on). The longest answer took {max(float(row['seconds']) for row in rows):.2f} s.")
+    return len(rows), wrong(rows), said, table(["signal", "phase", "sent", "lost"], counted(rows, "signal", "phase"))
+
+
+def isolation(rows):
+    said = "One trial of three was made to fail; the report says 2 of 3 trials, shows the third without a number, and the others' rows are those of a sweep without it."
+    listed = [(row["what fails"], int(row["exit"]), row["reason"], row["as it should be"]) for row in rows]
+    return len(rows), wrong(rows, "as it should be"), said, table(["what fails", "exit", "its reason in the record", "as it should be"], listed)
+
+
+def slurm(rows):
+    said = (f"{rows[0]['slurm']} on one node (slurmctld, slurmd and munge on loopback, no accounting, no cgroups). "
+            "What each scenario left was compared byte for byte with a local run of the same spec.")
+    listed = [(row["scenario"], row["what"], int(row["files"]), float(row["seconds"]), row["verdict"]) for row in rows]
+    return len(rows), wrong(rows, "verdict", "same bytes"), said, table(["scenario", "what happened", "files compared", "seconds", "verdict"], listed)
+
+
+def tensorboard(rows):
+    row = rows[0]
+    said = (f"TensorBoard {row['tensorboard']} read the event files of a sweep that was cut off {row['cut_off']} times: {row['values_read']} values where "
+            f"`losses.csv` has {row['values_expected']}, each epoch once and in order.")
+    return int(row["cut_off"]), wrong(rows), said, ""
+
+
+def fuzz(rows):
+    found = sum(int(row[kind]) for row in rows for kind in ("crashes", "hangs", "out_of_memory"))
+    said = ("libFuzzer on everything that reads what others wrote; an input may be read or refused, and is found if it crashes the reader, takes more than 10 s or more memory than stated. "
+            "What was found before is mended, kept in `Tests/HardInputTests/Fixtures`, and read again in every test run.")
+    listed = [(row["target"], *(int(row[each]) for each in ("seconds", "inputs", "edges", "crashes", "hangs", "out_of_memory", "found_and_fixed"))) for row in rows]
+    return sum(int(row["inputs"]) for row in rows), found, said, table(["reader", "seconds", "inputs", "edges covered", "crashes", "hangs", "out of memory", "found before, mended"], listed)
+
+
+# Script: heading, what is counted, its reader.
+PARTS = {
+    "kills": ("Killed with SIGKILL at a random moment, and started again", "kills", kills),
+    "faults": ("Every call on a file failing in turn", "faults injected", faults),
+    "flips": ("Flipped bits and cut files", "files damaged", flips),
+    "locks": ("Two writers", "rounds", locks),
+    "signals": ("Signals", "signals sent", signals),
+    "isolation": ("A failing trial beside sound ones", "failures", isolation),
+    "slurm": ("As jobs of a cluster", "scenarios", slurm),
+    "tensorboard": ("Event files read back by TensorBoard", "interruptions", tensorboard),
+    "fuzz": ("Hard input", "inputs", fuzz),
+}
+
+
+def read(out, name):
+    path = os.path.join(out, name + ".csv")
+    return list(csv.DictReader(open(path, newline=""))) if os.path.exists(path) else []
+
+
+def write(out):
+    """Writes report.md; a part that has not run is said to be missing."""
+    runs = {row["part"]: row for row in read(out, "parts")}
+    summary, sections = [], []
+    for part, (heading, unit, reader) in PARTS.items():
+        rows = read(out, part)
+        if not rows or part not in runs:
+            summary.append((heading, "not run", "", f"`{part}.py`", "", ""))
+            continue
+        count, lost, said, details = reader(rows)
+        run = runs[part]
+        summary.append((heading, f"{count:,} {unit}", f"**{lost}**" + ("" if run["exit"] == "0" else f" (exit {run['exit']})"), f"[`{part}.py`](../../Tests/Reliability/{part}.py)",
+                        run["commit"], run["seconds"]))
+        sections.append(f"## {heading}\n\n{said} Each one: [{part}.csv]({part}.csv).\n\n{details}")
+    machines = sorted({f"{run['processor']}, {run['cores']} cores, {run['date']}" for run in runs.values()})
+    with open(os.path.join(out, "report.md"), "w") as file:
+        file.write("# What a run survives\n\nMade by [`Tests/Reliability/run.py`](../../Tests/Reliability/run.py), which anyone can run; every number is counted in the CSV files beside this "
+                   f"page. On {'; '.join(machines)}.\n\n"
+                   + table(["what was done", "how often", "lost or wrong", "by", "commit", "seconds"], summary) + "\n" + "\n".join(sections).rstrip("\n") + "\n")
