@@ -88,6 +88,19 @@ def fuzz(rows):
     return sum(int(row["inputs"]) for row in rows), found, said, table(["reader", "seconds", "inputs", "edges covered", "crashes", "hangs", "out of memory", "found before, mended"], listed)
 
 
+# What the test suite holds to in every run of it, without a script of its own: promise, where.
+TESTED = [
+    ("grid, zip, include, exclude, when, ranges, references and expect; unequal lists, exclusions that match nothing and equal names are errors with their place",
+     "ExperimentSpecTests/ResolutionTests, ExperimentSpecTests/DiagnosticGoldenTests, ExperimentSpecTests/ExplanationTests"),
+    ("what a plan says is exactly what the run does; it writes nothing", "RunnerTests/PlanExactnessTests, ScheduleTests/PlanTests"),
+    ("order, comments, place and wording of a spec run nothing again; one trial's λ runs exactly its jobs", "ScheduleTests/KeyClassificationTests, ScheduleTests/FingerprintTests"),
+    ("the same bytes for any number of jobs and threads; memory admission; times taken alone", "RunnerTests/SharingTests, ScheduleTests/SharingTests"),
+    ("a damaged image, record or weight file: exit 6 before a run, one failed trial within it", "RunnerTests/FaultTests, RunnerTests/DamageTests"),
+    ("trials of one seed share split, augmentation and patches whatever the network; no spread over seeds where there is one", "ScheduleTests/FingerprintTests, ReportTests/GoldenTests"),
+    ("time left within 25 % from a fifth of the way on, on a simulated clock", "ScheduleTests/TimeEstimateTests"),
+    ("every reader on the inputs that fuzzing found, and for a moment on fresh ones", "HardInputTests/HardInputTests"),
+]
+
 # Script: heading, what is counted, its reader.
 PARTS = {
     "kills": ("Killed with SIGKILL at a random moment, and started again", "kills", kills),
@@ -125,4 +138,5 @@ def write(out):
     with open(os.path.join(out, "report.md"), "w") as file:
         file.write("# What a run survives\n\nMade by [`Tests/Reliability/run.py`](../../Tests/Reliability/run.py), which anyone can run; every number is counted in the CSV files beside this "
                    f"page. On {'; '.join(machines)}.\n\n"
-                   + table(["what was done", "how often", "lost or wrong", "by", "commit", "seconds"], summary) + "\n" + "\n".join(sections).rstrip("\n") + "\n")
+                   + table(["what was done", "how often", "lost or wrong", "by", "commit", "seconds"], summary) + "\n" + "\n".join(sections).rstrip("\n") + "\n\n## What the test suite holds to\n\n"
+                   + table(["promise", "tests"], [(promise, ", ".join(f"[{name.split('/')[1]}](../../Tests/{name}.swift)" for name in names.split(", "))) for promise, names in TESTED]))
