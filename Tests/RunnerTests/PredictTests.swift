@@ -7,7 +7,7 @@ import Testing
 
 extension Runs { @Suite struct PredictTests {
   /// A network trained for a moment, the masks its evaluation made, and the same test images as files.
-  private struct Trained {
+  struct Trained {
     let bench: Bench
     let weights: String
     let masks: [String: Mask]
