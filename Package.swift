@@ -63,7 +63,7 @@ let package = Package(
       .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .executableTarget(
-      name: "runner", dependencies: ["Runner", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+      name: "runner", dependencies: ["Diagnostics", "Runner", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       linkerSettings: staticSwift),
 
     .target(name: "TestSupport", path: "Tests/TestSupport"),
@@ -83,6 +83,7 @@ let package = Package(
     tests("HardInputTests", [
       "CZlib", "Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", "Datasets", "ExperimentGraph", "NetworkGraph", "Architectures", "Engine", "Report", "Runner",
     ], fixtures: true),
+    tests("CommandLineTests", []),
     tests("RunnerTests", ["Runner", "Engine", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
   ]
 )

@@ -94,7 +94,7 @@ void clibtiff_close(clibtiff_reader *r) {
 }
 
 /// Checks the header and fills `r`; -1 with `message` where it is nothing this shim reads.
-static int inspect(clibtiff_reader *r, uint32_t max_side, uint64_t max_pixels, char *message) {
+static int inspect(clibtiff_reader *r, clibtiff_kind kind, uint32_t max_side, uint64_t max_pixels, char *message) {
   uint32_t width = 0, height = 0;
   uint16_t bits = 1, samples = 1, planes = CONTIGUOUS, format = UNSIGNED, photometric = 0xFFFF;
   if (!tiff.field(r->file, IMAGE_WIDTH, &width) || !tiff.field(r->file, IMAGE_LENGTH, &height) || !width || !height)
@@ -106,8 +106,10 @@ static int inspect(clibtiff_reader *r, uint32_t max_side, uint64_t max_pixels, c
   tiff.field_or_default(r->file, PLANAR_CONFIG, &planes);
   tiff.field_or_default(r->file, SAMPLE_FORMAT, &format);
   tiff.field(r->file, PHOTOMETRIC, &photometric);
-  if ((bits != 8 && bits != 16) || format != UNSIGNED)
-    return fail(message, "TIFF of %u bits a sample%s; accepted: 8 and 16, unsigned", bits, format == UNSIGNED ? "" : " (signed or float)");
+  const int is_wide = kind == CLIBTIFF_LABELS && bits == 32 && samples == 1;
+  if ((bits != 8 && bits != 16 && !is_wide) || format != UNSIGNED)
+    return fail(message, "TIFF of %u bits a sample%s; accepted: 8 and 16%s, unsigned", bits, format == UNSIGNED ? "" : " (signed or float)",
+                kind == CLIBTIFF_LABELS ? ", and 32 in grey" : "");
   if (photometric != MIN_IS_WHITE && photometric != MIN_IS_BLACK && photometric != RGB)
     return fail(message, "TIFF with colours of kind %u (a palette, or a camera's); accepted: grey and RGB", photometric);
   const int expected = photometric == RGB ? 3 : 1;
@@ -120,31 +122,36 @@ static int inspect(clibtiff_reader *r, uint32_t max_side, uint64_t max_pixels, c
   return 0;
 }
 
-clibtiff_reader *clibtiff_open(const char *path, uint32_t max_side, uint64_t max_pixels, clibtiff_info *info, char message[CLIBTIFF_MESSAGE]) {
+clibtiff_reader *clibtiff_open(const char *path, clibtiff_kind kind, uint32_t max_side, uint64_t max_pixels, clibtiff_info *info,
+                               char message[CLIBTIFF_MESSAGE]) {
   if (!clibtiff_library()) return fail(message, "TIFF files are read by libtiff (libtiff.so.6 or .5), which is not installed here"), NULL;
   clibtiff_reader *r = calloc(1, sizeof *r);
   if (!r) return fail(message, "out of memory"), NULL;
   complaint[0] = 0;
   errno = 0;
   r->file = tiff.open(path, "rm");  // m: a file that shrinks while it is mapped would end the process
-  int failed = r->file ? inspect(r, max_side, max_pixels, message)
+  int failed = r->file ? inspect(r, kind, max_side, max_pixels, message)
                        : fail(message, "%s", complaint[0] ? complaint : errno ? strerror(errno) : "not a TIFF file");
   if (failed) return clibtiff_close(r), NULL;
   *info = r->size;
   return r;
 }
 
-/// One decoded row of `count` samples, every `step`-th place of `out`.
-static void spread(const clibtiff_reader *r, const void *row, size_t count, uint16_t *out, size_t step) {
-  const uint16_t flip = r->is_inverted ? (r->size.bit_depth == 16 ? 0xFFFF : 0xFF) : 0;
-  if (r->size.bit_depth == 16) {
-    for (size_t i = 0; i < count; i++) out[i * step] = ((const uint16_t *)row)[i] ^ flip;
+/// One decoded row of `count` samples, from `place` on every `step`-th of `samples`.
+static void spread(const clibtiff_reader *r, const void *row, size_t count, void *samples, size_t place, size_t step) {
+  const uint32_t flip = r->is_inverted ? 0xFFFFFFFF : 0;
+  uint16_t *out = (uint16_t *)samples + place;
+  if (r->size.bit_depth == 32) {
+    uint32_t *wide = (uint32_t *)samples + place;
+    for (size_t i = 0; i < count; i++) wide[i * step] = ((const uint32_t *)row)[i] ^ flip;
+  } else if (r->size.bit_depth == 16) {
+    for (size_t i = 0; i < count; i++) out[i * step] = ((const uint16_t *)row)[i] ^ (uint16_t)flip;
   } else {
-    for (size_t i = 0; i < count; i++) out[i * step] = ((const uint8_t *)row)[i] ^ flip;
+    for (size_t i = 0; i < count; i++) out[i * step] = ((const uint8_t *)row)[i] ^ (uint8_t)flip;
   }
 }
 
-int clibtiff_read(clibtiff_reader *r, uint16_t *samples, char message[CLIBTIFF_MESSAGE]) {
+int clibtiff_read(clibtiff_reader *r, void *samples, char message[CLIBTIFF_MESSAGE]) {
   const size_t width = r->size.width, height = r->size.height, channels = r->size.channels, bytes = r->size.bit_depth / 8;
   // Samples that stand together in the file, and how often a plane of them comes.
   const size_t together = r->is_separate ? 1 : channels, planes = r->is_separate ? channels : 1;
@@ -168,8 +175,7 @@ int clibtiff_read(clibtiff_reader *r, uint16_t *samples, char message[CLIBTIFF_M
         const size_t rows = height - y < tile_height ? height - y : tile_height, columns = width - x < tile_width ? width - x : tile_width;
         for (size_t row = 0; row < rows && !failed; row++) {
           const uint8_t *from = buffer + row * tile_width * together * bytes;
-          uint16_t *to = samples + ((y + row) * width + x) * channels + plane;
-          spread(r, from, columns * together, to, r->is_separate ? channels : 1);
+          spread(r, from, columns * together, samples, ((y + row) * width + x) * channels + plane, r->is_separate ? channels : 1);
         }
       }
     }

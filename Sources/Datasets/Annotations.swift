@@ -46,14 +46,14 @@ public struct Annotations: Sendable {
 
   /// One value beside 0 is a mask, whose connected regions (8-connected) are the objects; more values are labels.
   private static func objects(in path: String) throws -> Truth {
-    let image = try ImageFile.read(path: path)
-    let values = Set(image.labels.pixels).subtracting([0]).sorted()
+    let image = try ImageFile.readLabels(path: path)
+    let values = Set(image.pixels).subtracting([0]).sorted()
     if values.count <= 1 {
-      let regions = image.mask.connectedRegions(connectivity: 8)
+      let regions = image.map { UInt8($0 == 0 ? 0 : 1) }.connectedRegions(connectivity: 8)
       return Truth(labels: regions.labels, count: regions.count)
     }
     let label = Dictionary(uniqueKeysWithValues: zip(values, Int32(1)...))
-    return Truth(labels: image.labels.map { $0 == 0 ? 0 : label[$0]! }, count: values.count)
+    return Truth(labels: image.map { $0 == 0 ? 0 : label[$0]! }, count: values.count)
   }
 
   private static func union(of folder: String) throws -> Truth {

@@ -94,6 +94,10 @@ public struct Safetensors: Sendable {
   /// - Throws: `UserError`: exit 5 where the file cannot be read, exit 6 where it is damaged.
   public static func read(_ path: String, ours: Bool = false) throws -> Safetensors {
     let file: Data
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw UserError("\(path): a folder, not a file of weights", exitCode: .inputOrOutputFailed)
+    }
     do { file = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
       throw UserError("\(path): cannot be read: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
     }

@@ -1,3 +1,5 @@
+import Diagnostics
+
 /// A PNG file's samples, palette and transparency expanded.
 public struct DecodedImage: Sendable, Equatable {
   public var width: Int
@@ -61,6 +63,12 @@ public struct DecodedImage: Sendable, Equatable {
 
   /// The first channel's values as labels (what `PNG.write` makes of a `LabelImage`).
   public var labels: LabelImage { LabelImage(width: width, height: height, pixels: firstChannel { Int32($0) }) }
+
+  /// The same; throws `UserError` (exit 6) where the image is in colour: its first channel would be taken for labels.
+  func grayLabels(path: String) throws -> LabelImage {
+    guard isGray else { throw UserError("\(path): in colour; a mask or label image is grey, and its values are the labels", exitCode: .damagedData) }
+    return labels
+  }
 
   private func firstChannel<Pixel>(_ transform: (UInt16) -> Pixel) -> [Pixel] {
     samples.withUnsafeBufferPointer { s in

@@ -16,11 +16,23 @@ public enum ImageFile {
   /// Reads a PNG or TIFF file. Throws `UserError` (exit 5), `<path>: …`, where it is neither or damaged.
   public static func read(path: String) throws -> DecodedImage { try isTIFF(path) ? TIFF.read(path: path) : PNG.read(path: path) }
 
+  /// Reads a mask or label image: a PNG or TIFF file whose grey values are labels; TIFF may have 32 bits.
+  ///
+  /// Throws as `read`, and where it is in colour (exit 6).
+  public static func readLabels(path: String) throws -> LabelImage {
+    try isTIFF(path) ? TIFF.readLabels(path: path) : PNG.read(path: path).grayLabels(path: path)
+  }
+
   /// Sides in pixels as the header states them. Throws as `read`, but for damage behind the header.
   public static func size(path: String) throws -> (height: Int, width: Int) { try isTIFF(path) ? TIFF.size(path: path) : PNG.size(path: path) }
 
   /// By its first bytes: `II*\0` and `MM\0*`, and `II+\0` and `MM\0+` of files beyond 4 GB.
   private static func isTIFF(_ path: String) throws -> Bool {
+    // Before it is opened: a pipe would wait for somebody to write into it.
+    var info = stat()
+    guard stat(path, &info) == 0 else { throw failure(path) }
+    let kind = info.st_mode & S_IFMT
+    guard kind == S_IFREG else { throw UserError("\(path): \(kind == S_IFDIR ? "a folder" : "no file"), not an image", exitCode: .inputOrOutputFailed) }
     guard let file = fopen(path, "rb") else { throw failure(path) }
     defer { fclose(file) }
     var bytes = [UInt8](repeating: 0, count: 4)

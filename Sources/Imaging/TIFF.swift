@@ -11,7 +11,7 @@ public enum TIFF {
   ///
   /// Throws `UserError` (exit 5), `<path>: …`, where libtiff is not installed and where the file is missing, damaged, or of another kind.
   public static func read(path: String) throws -> DecodedImage {
-    try open(path) { reader, info, message in
+    try open(path, CLIBTIFF_IMAGE) { reader, info, message in
       var failed = false
       let count = Int(info.width) * Int(info.height) * Int(info.channels)
       let samples = [UInt16](unsafeUninitializedCapacity: count) { out, initialized in
@@ -24,18 +24,36 @@ public enum TIFF {
     }
   }
 
+  /// Reads a grey image's values as labels, of 32 bits too (what `write` makes). Throws as `read`, and where a label is beyond 2³¹ − 1.
+  public static func readLabels(path: String) throws -> LabelImage {
+    let wide = try open(path, CLIBTIFF_LABELS) { reader, info, message -> LabelImage?? in
+      guard info.bit_depth == 32 else { return .some(nil) }
+      var failed = false
+      let count = Int(info.width) * Int(info.height)
+      let values = [UInt32](unsafeUninitializedCapacity: count) { out, initialized in
+        failed = clibtiff_read(reader, out.baseAddress!, message) != 0
+        initialized = failed ? 0 : count
+      }
+      if failed { return nil }
+      return LabelImage(width: Int(info.width), height: Int(info.height), pixels: values.map { Int32(exactly: $0) ?? -1 })
+    }
+    guard let wide else { return try read(path: path).grayLabels(path: path) }
+    if wide.pixels.contains(-1) { throw UserError("\(path): labels beyond 2147483647", exitCode: .inputOrOutputFailed) }
+    return wide
+  }
+
   /// What the header says, without the samples. Throws as `read`.
   public static func size(path: String) throws -> (height: Int, width: Int) {
-    try open(path) { _, info, _ in (height: Int(info.height), width: Int(info.width)) }
+    try open(path, CLIBTIFF_IMAGE) { _, info, _ in (height: Int(info.height), width: Int(info.width)) }
   }
 
   private static func open<Result>(
-    _ path: String, _ body: (OpaquePointer, clibtiff_info, UnsafeMutablePointer<CChar>) -> Result?
+    _ path: String, _ kind: clibtiff_kind, _ body: (OpaquePointer, clibtiff_info, UnsafeMutablePointer<CChar>) -> Result?
   ) throws -> Result {
     try withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(CLIBTIFF_MESSAGE)) { message in
       message.initialize(repeating: 0)
       var info = clibtiff_info()
-      if let reader = clibtiff_open(path, UInt32(PNG.maximumSide), UInt64(PNG.maximumPixels), &info, message.baseAddress!) {
+      if let reader = clibtiff_open(path, kind, UInt32(PNG.maximumSide), UInt64(PNG.maximumPixels), &info, message.baseAddress!) {
         defer { clibtiff_close(reader) }
         if let result = body(reader, info, message.baseAddress!) { return result }
       }

@@ -65,9 +65,9 @@ enum MaskRuns {
     return masks
   }
 
-  /// A field of a CSV file, in quotes where it holds a comma or a quote.
+  /// A field of a CSV file, in quotes where it holds a comma, a quote or a line break.
   static func quoted(_ text: String) -> String {
-    text.contains { $0 == "," || $0 == "\"" } ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
+    text.contains { $0 == "," || $0 == "\"" || $0.isNewline } ? "\"\(text.replacing("\"", with: "\"\""))\"" : text
   }
 
   private static func unquoted(_ text: String) -> String {

@@ -30,14 +30,11 @@ public struct PredictOptions: Sendable {
 }
 
 extension Runner {
-  /// U-Net+ (T.C.), B = 8, as trained for the paper's Table 2; relative to the folder that the program is run in.
-  public static let defaultWeights = "results/models/unet-plus-tc-b8.safetensors"
-
   /// Finds the nuclei of images: masks, labels, outlines, measurements. An image that cannot be read is reported, and the others are done.
   public static func predict(_ options: PredictOptions, _ surroundings: Surroundings) throws -> ExitCode {
     let console = surroundings.console
     Interrupts.listen()
-    let images = try InputImage.find(options.images, out: options.out), model = try model(options)
+    let images = try InputImage.find(options.images, out: options.out), model = try model(options, surroundings)
     console.show(model.notes)
     let alignment = 1 << (model.settings.model.depth - 1), most = model.settings.patches.size - alignment
     guard options.overlap <= most else {
@@ -45,10 +42,12 @@ extension Runner {
         "--overlap \(options.overlap): tiles of \(model.settings.patches.size) pixels overlap by at most \(most)", exitCode: .badCommandOrSpec,
         hints: ["larger tiles: --set patches.size=512"])
     }
-    if options.runs != nil, let odd = images.first(where: { $0.name.contains { ",\"".contains($0) } }) {
-      throw UserError("--rle: the table cannot hold the name \(odd.name)", exitCode: .badCommandOrSpec, hints: ["names in it have neither commas nor quotes"])
+    if options.runs != nil, let odd = images.first(where: { MaskRuns.quoted($0.name) != $0.name }) {
+      throw UserError("--rle: the table cannot hold the name \(odd.name)", exitCode: .badCommandOrSpec, hints: ["names in it have no commas, quotes or line breaks"])
     }
     try DurableFile.makeFolder(options.out)
+    // Not after an hour's work.
+    if let folder = options.runs.map({ ($0 as NSString).deletingLastPathComponent }), !folder.isEmpty { try DurableFile.makeFolder(folder) }
     let threads = options.threads ?? Processor.cores
     let segmenter = try Segmenter(model, Segmenter.Choices(overlap: options.overlap, splitSpacing: options.splitSpacing), threads: threads)
     let files = PredictionFiles(folder: options.out, pixelSize: options.pixelSize, withProbabilities: options.probabilities)
@@ -63,15 +62,11 @@ extension Runner {
     return rows.count == images.count ? .done : .someTrialsFailed
   }
 
-  private static func model(_ options: PredictOptions) throws -> TrainedModel {
+  private static func model(_ options: PredictOptions, _ surroundings: Surroundings) throws -> TrainedModel {
     var asked = RunOptions()
     asked.overrides = options.overrides
-    if options.weights == nil, !FileManager.default.fileExists(atPath: defaultWeights) {
-      throw UserError(
-        "\(defaultWeights), the model that comes with the program, is not here", exitCode: .inputOrOutputFailed,
-        hints: ["name one: --weights results/<name>/trials/<fingerprint>/best.safetensors"])
-    }
-    return try TrainedModel(path: options.weights ?? defaultWeights, overrides: asked.parsedOverrides())
+    let overrides = try asked.parsedOverrides()
+    return try TrainedModel(path: options.weights ?? findDefaultWeights(surroundings), overrides: overrides)
   }
 }
 
@@ -91,7 +86,7 @@ struct InputImage: Sendable, Hashable {
         images.append(InputImage(argument))
         continue
       }
-      guard URL(fileURLWithPath: argument).standardizedFileURL.path != URL(fileURLWithPath: out).standardizedFileURL.path else {
+      guard whole(argument) != whole(out) else {
         throw UserError("\(out): holds the images; name another folder for what is made of them", exitCode: .badCommandOrSpec)
       }
       let names: [String]
@@ -110,8 +105,15 @@ struct InputImage: Sendable, Hashable {
         throw UserError("\(other) and \(image.path) would both be \(image.name)_mask.png", exitCode: .badCommandOrSpec)
       }
     }
+    // An image among the results of an earlier call: those of another image may be called as it.
+    let folder = Self.whole(out), written = Set(images.flatMap { image in PredictionFiles.endings.map { "\(folder)/\(image.name)\($0)" } })
+    if let lost = images.first(where: { written.contains(Self.whole($0.path)) }) {
+      throw UserError("\(lost.path) would be written over; name another folder for what is made of it", exitCode: .badCommandOrSpec)
+    }
     return images
   }
+
+  private static func whole(_ path: String) -> String { URL(fileURLWithPath: path).standardizedFileURL.path }
 
   private init(_ path: String) { (self.path, name) = (path, ((path as NSString).lastPathComponent as NSString).deletingPathExtension) }
 }

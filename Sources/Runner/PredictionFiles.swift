@@ -11,6 +11,9 @@ struct PredictionFiles: Sendable {
   var pixelSize: Double?
   var withProbabilities: Bool
 
+  /// What is added to an image's name.
+  static let endings = ["_mask.png", "_labels.png", "_labels.tif", "_overlay.png", "_probability.npy"]
+
   /// The largest label of a 16-bit image; beyond it labels go to a 32-bit TIFF.
   static let mostLabels = 65_535
 

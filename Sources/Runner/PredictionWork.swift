@@ -107,8 +107,8 @@ final class PredictDisplay: Sendable {
     change(&state)
     let seconds = (ContinuousClock.now - start).seconds, ended = state.done + state.failed
     let rate = Double(state.done) / max(seconds, 1e-9), left = Double(total - ended) / max(rate, 1e-9)
-    var line = "\(ended) of \(total) images, \(ProgressText.fixed(rate, 1)) a second"
-    if ended < total { line += ", \(ProgressText.duration(left)) left" }
+    var line = "\(ended) of \(total) images"
+    if state.done > 0 { line += ", \(ProgressText.fixed(rate, 1)) a second" + (ended < total ? ", \(ProgressText.duration(left)) left" : "") }
     if state.failed > 0 { line += ", \(state.failed) could not be read" }
     if console.isLive { return console.put("\r\u{1B}[K" + line.prefix(console.columns - 1)) }
     let tenth = ended * 10 / total

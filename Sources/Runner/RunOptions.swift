@@ -42,11 +42,15 @@ public struct RunOptions: Sendable {
   }
 }
 
-/// Where a command runs: what it prints to and the variables it sees.
+/// Where a command runs: what it prints to, the variables it sees, and where the model that comes with the program may be.
 public struct Surroundings: Sendable {
   public var console: Console
   public var environment: [String: String]
-  public init(console: Console, environment: [String: String]) { (self.console, self.environment) = (console, environment) }
+  /// The first that has it counts (`Runner.modelFolders`).
+  public var modelFolders: [String]
+  public init(console: Console, environment: [String: String], modelFolders: [String] = []) {
+    (self.console, self.environment, self.modelFolders) = (console, environment, modelFolders)
+  }
 
   /// `$XDG_CACHE_HOME/runner` or `~/.cache/runner`; nil without either variable.
   var userCache: String? {

@@ -194,10 +194,17 @@ public enum Runner {
     return .done
   }
 
+  /// Every dotted key of a spec.
+  public static var keys: [String] { KeyTable.keys.map(\.name) }
+
+  /// Prints a text that is there already.
+  public static func show(_ text: String, _ surroundings: Surroundings) -> ExitCode {
+    surroundings.console.put(text.hasSuffix("\n") ? text : text + "\n")
+    return .done
+  }
+
   /// The JSON Schema of the spec.
   public static func schema(_ surroundings: Surroundings) -> ExitCode {
-    let schema = jsonSchema()
-    surroundings.console.put(schema.hasSuffix("\n") ? schema : schema + "\n")
-    return .done
+    show(jsonSchema(), surroundings)
   }
 }

@@ -94,11 +94,17 @@ extension Runner {
         "\(predictions): none of its \(ours.ids.count) masks has a truth of its name in \(truth)", exitCode: .inputOrOutputFailed,
         hints: ["masks are called as their image, or <image>_labels or <image>_mask; the first truth is of image \(theirs.ids.first ?? "…")"])
     }
-    let meant = Set(pairs.flatMap { pair in ([""] + ownSuffixes).map { pair.image + $0 } }), unknown = ours.ids.count { !meant.contains($0) }
-    if unknown > 0 { console.show([Diagnostic(.warning, "\(unknown) masks of \(predictions) have no truth in \(truth)")]) }
+    // What `predict` made of one image counts once.
+    let meant = Set(pairs.flatMap { pair in ([""] + ownSuffixes).map { pair.image + $0 } })
+    let unknown = Set(ours.ids.filter { !meant.contains($0) }.map { id in ownSuffixes.first(where: id.hasSuffix).map { String(id.dropLast($0.count)) } ?? id })
+    if !unknown.isEmpty {
+      console.show([Diagnostic(.warning, "\(predictions): no truth in \(truth) for the masks of \(counted(unknown.count)), e.g. \(unknown.min()!)")])
+    }
     if pairs.count < theirs.ids.count {
-      let count = theirs.ids.count
-      console.show([Diagnostic(.warning, "\(count - pairs.count) of the \(count) images of \(truth) have no mask in \(predictions); they do not count")])
+      let known = Set(pairs.map(\.image)), without = theirs.ids.filter { !known.contains($0) }
+      console.show([
+        Diagnostic(.warning, "\(predictions): no mask for \(without.count) of \(counted(theirs.ids.count)) of \(truth), e.g. \(without[0]); they do not count")
+      ])
     }
     let scores = try pairs.map { pair in
       let (prediction, truth) = (try ours.truth(pair.prediction), try theirs.truth(pair.image))
@@ -121,7 +127,7 @@ extension Runner {
       func line(_ name: String, _ mean: Double, _ sd: Double? = nil) -> String {
         name.padding(toLength: 36, withPad: " ", startingAt: 0) + ProgressText.fixed(mean, 4) + (sd.map { " ± " + ProgressText.fixed($0, 4) } ?? "")
       }
-      console.print("\(summary.images) images, true objects by connected regions (the paper's way)")
+      console.print("\(counted(summary.images)), true objects by connected regions (the paper's way)")
       console.print(line("  average IoU", summary.average_iou, summary.average_iou_sd))
       console.print(line("  IoU at 0.5", summary.iou_at_050, summary.iou_at_050_sd))
       console.print(line("  average precision", summary.average_precision))
@@ -131,10 +137,12 @@ extension Runner {
       console.print(line("  IoU at 0.5", summary.annotated_iou_at_050))
       console.print(line("  average precision", summary.annotated_average_precision))
       console.print(line("  contest score", summary.contest_score))
-      if summary.images_empty > 0 { console.print("\(summary.images_empty) images with neither truth nor prediction are left out") }
+      if summary.images_empty > 0 { console.print("left out: \(counted(summary.images_empty)) with neither truth nor prediction") }
     }
     return .done
   }
+
+  private static func counted(_ images: Int) -> String { "\(images) image\(images == 1 ? "" : "s")" }
 
   /// What `predict` adds to an image's name; of these pictures the labels say most, and the outlines nothing.
   private static let ownSuffixes = ["_labels", "_mask", "_overlay"]

@@ -10,7 +10,7 @@ struct DataCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Read and check all data: counts and a digest.", discussion: "Example: runner data verify --data ~/dsb2018 --json")
 
-    @Option(help: ArgumentHelp("The data's folder (default: $RUNNER_DATA, the user's cache).", valueName: "dir")) var data: String?
+    @Option(help: ArgumentHelp("The data's folder (default: $RUNNER_DATA, the user's cache).", valueName: "dir"), completion: .directory) var data: String?
     @OptionGroup var threads: Threads
     @Flag(help: "One JSON object.") var json = false
 
@@ -21,7 +21,7 @@ struct DataCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Write synthetic nuclei as a folder of images and masks.", discussion: "Example: runner data synthesize --out /tmp/nuclei --train 50 --test 10")
 
-    @Option(help: ArgumentHelp("A new folder.", valueName: "dir")) var out: String
+    @Option(help: ArgumentHelp("A new folder.", valueName: "dir"), completion: .directory) var out: String
     @Option(name: .customLong("train"), help: ArgumentHelp("Training images.", valueName: "n")) var training: Int?
     @Option(help: ArgumentHelp("Test images.", valueName: "n")) var test: Int?
     @Option(help: ArgumentHelp("Side of an image, pixels.", valueName: "pixels")) var side: Int?
@@ -41,7 +41,7 @@ struct DataCommand: AsyncParsableCommand {
       discussion: "Example: runner data fetch")
 
     @Option(help: "Address of the folder that holds stage1_train.zip, stage1_test.zip and stage1_solution.csv.") var url: String?
-    @Option(help: ArgumentHelp("Where to (default: the user's cache, where runs look for it).", valueName: "dir")) var out: String?
+    @Option(help: ArgumentHelp("Where to (default: the user's cache, where runs look for it).", valueName: "dir"), completion: .directory) var out: String?
     @OptionGroup var threads: Threads
     @Flag(help: "One JSON object at the end, no progress.") var json = false
 
@@ -54,11 +54,13 @@ struct Evaluate: AsyncParsableCommand {
     abstract: "Score anyone's masks with the paper's metrics and the contest's.",
     discussion: "Example: runner evaluate --predictions masks/ --truth $RUNNER_DATA/stage1_solution.csv --json")
 
-  @Option(help: ArgumentHelp("Folder of masks or label images (PNG or TIFF) called as their image, or as predict calls them; or a run-length table.", valueName: "dir|csv"))
+  @Option(
+    help: ArgumentHelp("Folder of masks or label images (PNG or TIFF) called as their image, or as predict calls them; or a run-length table.", valueName: "dir|csv"),
+    completion: .file())
   var predictions: String
-  @Option(help: ArgumentHelp("Folder of <image>.png or <image>/masks/*.png, or a solution table.", valueName: "dir|csv")) var truth: String
+  @Option(help: ArgumentHelp("Folder of <image>.png or <image>/masks/*.png, or a solution table.", valueName: "dir|csv"), completion: .file()) var truth: String
   @Flag(help: "One JSON object.") var json = false
-  @Option(help: ArgumentHelp("Write the scores of each image to a file.", valueName: "file")) var csv: String?
+  @Option(help: ArgumentHelp("Write the scores of each image to a file.", valueName: "file"), completion: .file(extensions: ["csv"])) var csv: String?
 
   func run() async throws { try await finish { try Runner.evaluate(predictions: predictions, truth: truth, json: json, csv: csv, $0) } }
 }

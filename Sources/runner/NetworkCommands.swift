@@ -6,7 +6,7 @@ struct Summary: AsyncParsableCommand {
     abstract: "A network's layers, shapes, parameters, multiply–adds and memory.",
     discussion: "Example: runner summary --architecture unet+ --base-filters 16 --upsampling nearest")
 
-  @Argument(help: "Experiment file: every network in it.") var spec: String?
+  @Argument(help: "Experiment file: every network in it.", completion: .specs) var spec: String?
   @OptionGroup var network: NetworkArguments
   @OptionGroup var overrides: Overrides
   @Flag(help: "One JSON object.") var json = false
@@ -58,10 +58,10 @@ struct Bench: AsyncParsableCommand {
 extension Runner.BenchPrecision: ExpressibleByArgument {}
 
 struct NetworkArguments: ParsableArguments {
-  @Option(help: "unet, unet++ or unet+.") var architecture: String?
+  @Option(help: "unet, unet++ or unet+.", completion: .list(["unet", "unet++", "unet+"])) var architecture: String?
   @Option(help: ArgumentHelp("B, filters of the first level.", valueName: "b")) var baseFilters = 16
   @Option(help: ArgumentHelp("N, levels.", valueName: "n")) var depth = 5
-  @Option(help: "transposed or nearest; unet+ only.") var upsampling = "transposed"
+  @Option(help: "transposed or nearest; unet+ only.", completion: .list(["transposed", "nearest"])) var upsampling = "transposed"
   @Option(help: ArgumentHelp("Side of a patch, pixels.", valueName: "pixels")) var side = 256
 
   func validate() throws {

@@ -13,22 +13,23 @@ struct RunnerCommand: AsyncParsableCommand {
       """,
     version: Runner.version,
     subcommands: [
-      Run.self, Plan.self, Validate.self, Report.self, Summary.self, Bench.self, DataCommand.self, Explain.self, Predict.self, Evaluate.self, Schema.self,
+      Run.self, Plan.self, Validate.self, Report.self, Summary.self, Bench.self, DataCommand.self, Explain.self, Predict.self, Evaluate.self, Publish.self,
+      Schema.self, Completions.self, Manual.self,
     ],
     defaultSubcommand: Run.self)
 }
 
 /// What changes a spec without editing it.
 struct Overrides: ParsableArguments {
-  @Option(name: .customLong("set"), parsing: .singleValue, help: ArgumentHelp("Set a key for every trial; can be repeated.", valueName: "key=value"))
+  @Option(name: .customLong("set"), parsing: .singleValue, help: ArgumentHelp("Set a key for every trial; can be repeated.", valueName: "key=value"), completion: .assignments)
   var overrides: [String] = []
 }
 
 /// Where things are.
 struct Places: ParsableArguments {
-  @Option(help: ArgumentHelp("The results folder (default: results/<name>).", valueName: "dir"))
+  @Option(help: ArgumentHelp("The results folder (default: results/<name>).", valueName: "dir"), completion: .directory)
   var out: String?
-  @Option(help: ArgumentHelp("The data's folder (default: data.root of the spec, $RUNNER_DATA, the user's cache).", valueName: "dir"))
+  @Option(help: ArgumentHelp("The data's folder (default: data.root of the spec, $RUNNER_DATA, the user's cache).", valueName: "dir"), completion: .directory)
   var data: String?
 }
 
@@ -65,7 +66,8 @@ extension LogFormat: ExpressibleByArgument {}
 
 /// Which kernels to use. The choice holds for the whole process and is made while the arguments are checked, before anything computes.
 struct InstructionSet: ParsableArguments {
-  @Option(help: ArgumentHelp("Instruction set: reference, baseline, avx2 or avx512 (default: the widest this processor has).", valueName: "name"))
+  @Option(help: ArgumentHelp("Instruction set: reference, baseline, avx2 or avx512 (default: the widest this processor has).", valueName: "name"),
+    completion: .list(Runner.instructionSets))
   var isa: String?
 
   func validate() throws {
@@ -80,7 +82,7 @@ struct Run: AsyncParsableCommand {
     abstract: "Run what is not yet done of each spec, then report. `runner SPEC…` is the same.",
     discussion: "Example: runner run experiments/table1.yaml --set train.epochs=3 --only 'U-Net+*' --out /tmp/try")
 
-  @Argument(help: "Experiment files.") var specs: [String]
+  @Argument(help: "Experiment files.", completion: .specs) var specs: [String]
   @OptionGroup var overrides: Overrides
   @Option(help: ArgumentHelp("Only the trials of this name; * and ? stand for any characters.", valueName: "pattern")) var only: String?
   @OptionGroup var places: Places
@@ -119,7 +121,7 @@ struct Plan: AsyncParsableCommand {
     abstract: "The jobs, each run, resume or cached, and why; writes nothing.",
     discussion: "Example: runner plan experiments/table1.yaml --format mermaid")
 
-  @Argument(help: "Experiment file.") var spec: String
+  @Argument(help: "Experiment file.", completion: .specs) var spec: String
   @OptionGroup var overrides: Overrides
   @Option(help: ArgumentHelp("Only the trials of this name.", valueName: "pattern")) var only: String?
   @OptionGroup var places: Places
@@ -143,7 +145,7 @@ struct Validate: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Check specs; print what is wrong with them, all at once.", discussion: "Example: runner validate experiments/*.yaml")
 
-  @Argument(help: "Experiment files.") var specs: [String]
+  @Argument(help: "Experiment files.", completion: .specs) var specs: [String]
   @OptionGroup var overrides: Overrides
   @OptionGroup var logging: Logging
 
@@ -154,7 +156,7 @@ struct Report: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make the report again from the records.", discussion: "Example: runner report results/table1 --check")
 
-  @Argument(help: "Experiment file or results folder.") var place: String
+  @Argument(help: "Experiment file or results folder.", completion: .file()) var place: String
   @OptionGroup var overrides: Overrides
   @OptionGroup var places: Places
   @Flag(help: "Exit 3 where a published value is out of its tolerance.") var check = false
@@ -167,8 +169,8 @@ struct Explain: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Where a setting's value comes from in each trial.", discussion: "Example: runner explain experiments/table1.yaml model.l2")
 
-  @Argument(help: "Experiment file.") var spec: String
-  @Argument(help: "Dotted key.") var key: String
+  @Argument(help: "Experiment file.", completion: .specs) var spec: String
+  @Argument(help: "Dotted key.", completion: .keys) var key: String
   @OptionGroup var overrides: Overrides
 
   func run() async throws { try await finish { try Runner.explain(spec: spec, key: key, RunOptions(overrides), $0) } }

@@ -7,6 +7,12 @@ exit(await status())
 
 /// Parses the command line and runs what it asks for; the exit code.
 func status() async -> Int32 {
+  let arguments = Array(CommandLine.arguments.dropFirst())
+  if arguments.isEmpty {
+    Console.standard().print(Overview.text)
+    return 0
+  }
+  if let message = Overview.misspelt(arguments) { return refuse(message) }
   do {
     var command = try RunnerCommand.parseAsRoot()
     if var command = command as? any AsyncParsableCommand { try await command.run() } else { try command.run() }
@@ -32,6 +38,7 @@ func refuse(_ message: String) -> Int32 {
 /// Ends the process with the command's exit code, its diagnostics printed.
 func finish(_ format: LogFormat = .text, _ command: (Surroundings) async throws -> Runner.Exit) async throws {
   let environment = ProcessInfo.processInfo.environment
-  let surroundings = Surroundings(console: .standard(format: format, environment: environment), environment: environment)
+  let folders = Runner.modelFolders(program: Bundle.main.executablePath, workingFolder: FileManager.default.currentDirectoryPath)
+  let surroundings = Surroundings(console: .standard(format: format, environment: environment), environment: environment, modelFolders: folders)
   throw ExitCode(await Runner.exitCode(surroundings) { try await command(surroundings) }.rawValue)
 }

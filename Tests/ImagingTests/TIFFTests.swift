@@ -51,6 +51,25 @@ import Testing
       let bytes = [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(folder)/labels.tif")))
       let values = bytes.suffix(24).withUnsafeBytes { strip in (0..<6).map { Int32(littleEndian: strip.loadUnaligned(fromByteOffset: 4 * $0, as: Int32.self)) } }
       #expect(values == labels.pixels && bytes.starts(with: [0x49, 0x49, 42, 0, 8, 0, 0, 0]))
+      guard TIFF.library != nil else { return }
+      #expect(try ImageFile.readLabels(path: "\(folder)/labels.tif") == labels)
+      // As an image it is refused, as before.
+      #expect(userError { _ = try ImageFile.read(path: "\(folder)/labels.tif") }?.exit == .inputOrOutputFailed)
+      var beyond = bytes
+      beyond[beyond.count - 1] = 0xFF
+      try Data(beyond).write(to: URL(fileURLWithPath: "\(folder)/beyond.tif"))
+      #expect(userError { _ = try ImageFile.readLabels(path: "\(folder)/beyond.tif") }?.message.contains("labels beyond 2147483647") == true)
+    }
+  }
+
+  @Test func labelsAreGrey() throws {
+    try withTemporaryFolder { folder in
+      let labels = LabelImage(width: 3, height: 1, pixels: [0, 7, 65_535])
+      try PNG.write(labels, to: "\(folder)/labels.png")
+      #expect(try ImageFile.readLabels(path: "\(folder)/labels.png") == labels)
+      try PNG.write(RGBImage(width: 3, height: 1, repeating: RGB(0, 0, 9)), to: "\(folder)/colour.png")
+      let error = userError { _ = try ImageFile.readLabels(path: "\(folder)/colour.png") }
+      #expect(error?.exit == .damagedData && error?.message.contains("in colour") == true)
     }
   }
 }

@@ -7,7 +7,7 @@ import Testing
 
 extension Runs { @Suite struct PredictTests {
   /// A network trained for a moment, the masks its evaluation made, and the same test images as files.
-  private struct Trained {
+  struct Trained {
     let bench: Bench
     let weights: String
     let masks: [String: Mask]
@@ -138,6 +138,23 @@ extension Runs { @Suite struct PredictTests {
     wrong = await error { $0.weights = damaged }
     #expect(wrong.code == .damagedData && wrong.text.contains("checksum"))
     #expect(!FileManager.default.fileExists(atPath: trained.out))
+  }
+
+  /// More objects than 16 bits can number: a 32-bit TIFF, which `evaluate` reads as well.
+  @Test func manyObjectsAreWrittenAndReadBack() throws {
+    let folder = try TemporaryFolder(), side = 520
+    let mask = Mask(width: side, height: side, pixels: (0..<side * side).map { $0 % side % 2 == 0 && $0 / side % 2 == 0 ? 1 : 0 })
+    let regions = mask.connectedRegions(connectivity: 8), image = GrayImage(width: side, height: side, repeating: 0.5)
+    #expect(regions.count == 260 * 260 && regions.count > PredictionFiles.mostLabels)
+    let found = Segmentation(probabilities: image, mask: mask, labels: regions.labels, count: regions.count)
+    let files = PredictionFiles(folder: folder.path, withProbabilities: false)
+    try files.write(found, of: image, name: "many")
+    #expect(Set(try FileManager.default.contentsOfDirectory(atPath: folder.path)) == ["many_mask.png", "many_labels.tif", "many_overlay.png"])
+    let table = "\(folder.path)/runs.csv", quiet = Transcript()
+    try files.writeTables([files.rows(found, of: image, fullScale: 255, name: "many", withRuns: true)], runs: table)
+    guard TIFF.library != nil else { return }
+    #expect(try Runner.evaluate(predictions: folder.path, truth: table, json: true, quiet.surroundings(cache: folder.path)) == .done)
+    #expect(quiet.output.contains("\"annotated_nuclei\" : 67600") && quiet.output.contains("\"contest_score\" : 1,"), "\(quiet.output)")
   }
 
   @Test func wideOverlapsGiveTheWholeImage() async throws {
