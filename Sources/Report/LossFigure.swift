@@ -35,7 +35,8 @@ struct LossFigure {
   var svg: String {
     let legendWidth = 60 + 7.4 * Double(curves.map(\.trial.count).max()!)
     let left = 70.0, right = left + 520, top = 24.0, bottom = top + 350
-    var sheet = SVG(width: right + 20 + max(legendWidth, 220), height: bottom + 62)
+    // A legend of many trials reaches further down than the axes do.
+    var sheet = SVG(width: right + 20 + max(legendWidth, 220), height: max(bottom + 62, top + 8 + Self.legendHeight(curves.count)))
     let epochs = curves.flatMap { $0.seeds.flatMap { $0.map(\.epoch) } }.max()!
     let losses = curves.flatMap { $0.seeds.flatMap { $0.flatMap { [$0.trainLoss, $0.validationLoss] } } }.filter(\.isFinite)
     let x = Axis.epochs(epochs, start: left, end: right), y = Axis.losses(losses, start: bottom, end: top)
@@ -102,6 +103,9 @@ struct LossFigure {
     default: sheet.polygon([(x, y - 4.4), (x + 4.4, y), (x, y + 4.4), (x - 4.4, y)], fill: color, stroke: "#ffffff")
     }
   }
+
+  /// Of so many trials, and the four lines that say what is what.
+  private static func legendHeight(_ trials: Int) -> Double { 22 * Double(trials) + 10 + 20 * 4 }
 
   private func legend(_ sheet: inout SVG, at x: Double, top: Double, marks: Bool) {
     var y = top

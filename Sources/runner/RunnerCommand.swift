@@ -66,7 +66,7 @@ extension LogFormat: ExpressibleByArgument {}
 
 /// Which kernels to use. The choice holds for the whole process and is made while the arguments are checked, before anything computes.
 struct InstructionSet: ParsableArguments {
-  @Option(help: ArgumentHelp("Instruction set: reference, baseline, avx2 or avx512 (default: the widest this processor has).", valueName: "name"),
+  @Option(help: ArgumentHelp("Instruction set: reference, baseline, avx2, avx512, avx512bf16 or amx (default: the widest this processor has).", valueName: "name"),
     completion: .list(Runner.instructionSets))
   var isa: String?
 

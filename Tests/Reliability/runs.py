@@ -57,9 +57,11 @@ def differences(expected, found):
 
 
 def run(runner, spec, out, *options, environment=None, timeout=120):
-    """Runs to the end; exit code (negative: the signal that killed it; None: it hung) and what it said on standard error."""
+    """Runs to the end; exit code (negative: the signal that killed it; None: it hung) and what it said on standard error.
+
+    Without a PATH, where rsvg-convert might be: it would copy the figures as PNG, with file calls that are not the runner's own."""
     process = subprocess.Popen([runner, "run", spec, "--out", out, "--jobs", "1", "--threads", "1", *options], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, text=True, errors="replace", env={**os.environ, **(environment or {})})
+                               stderr=subprocess.PIPE, text=True, errors="replace", env={**os.environ, "PATH": "/nowhere", **(environment or {})})
     try:
         _, errors = process.communicate(timeout=timeout)
     except subprocess.TimeoutExpired:

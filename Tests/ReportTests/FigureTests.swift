@@ -42,6 +42,17 @@ import Testing
     #expect(elements.text.contains("mean over seeds") && !elements.text.contains("fine-tuning"))
   }
 
+  /// Every text stands within the picture, however many trials there are.
+  @Test(arguments: [4, 17, 40]) func aLegendOfManyTrialsFits(_ count: Int) throws {
+    var inputs = MadeUp.table1
+    let names = (1...count).map { "trial \($0)" }
+    inputs.expected = names.map { ExpectedTrial(trial: $0, seed: 1) }
+    inputs.records = names.map { MadeUp.record($0, quality: 0.5) }
+    let svg = LossFigure(data(inputs))!.svg
+    let height = try #require(svg.firstMatch(of: /height="([\d.]+)"/).flatMap { Double($0.1) })
+    for text in svg.matches(of: /<text [^>]*?y="([\d.]+)"/) { #expect(Double(text.1)! < height) }
+  }
+
   @Test func namesCannotBreakTheSVG() throws {
     var inputs = MadeUp.table1
     let name = "<U-Net> & \"co\" \u{1}'s"

@@ -12,6 +12,15 @@ extension Runs { @Suite struct DamageTests {
     try bytes.write(to: URL(fileURLWithPath: path))
   }
 
+  /// The repository's own results: a clone reports from them.
+  @Test func everyCommittedRecordIsWhole() throws {
+    let results = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "results")
+    let folders = try FileManager.default.contentsOfDirectory(atPath: results.path).map { ResultsFolder("\(results.path)/\($0)") }
+    let trials = folders.flatMap { $0.allTrials() }.filter { FileManager.default.fileExists(atPath: $0.record) }
+    #expect(trials.count >= 12)
+    for trial in trials { #expect(trial.damage().isEmpty && trial.readRecord() != nil, "\(trial.path)") }
+  }
+
   @Test(arguments: [0.1, 0.5, 0.9]) func aDamagedRecordIsSaidAndMadeAgain(place: Double) async throws {
     let bench = try Bench(), spec = try bench.spec()
     #expect(await bench.run(spec) == .done)
