@@ -42,6 +42,7 @@ def main():
     parser.add_argument("--parts", default=",".join(report.PARTS))
     parser.add_argument("--fuzz-seconds", type=int, default=300, help="of each target")
     parser.add_argument("--out", default="results/reliability")
+    parser.add_argument("--built-from", metavar="COMMIT", help="what RUNNER was built from, where that is not this checkout as it stands")
     parser.add_argument("--report-only", action="store_true")
     options = parser.parse_args()
     if not options.runner and not options.report_only:
@@ -57,7 +58,7 @@ def main():
         print(f"== {part}", flush=True)
         began = time.monotonic()
         code = subprocess.run([sys.executable, os.path.join(HERE, part + ".py"), *arguments, "--out", os.path.abspath(options.out)]).returncode
-        past[part] = {"part": part, "commit": commit(), "date": time.strftime("%Y-%m-%d"), "processor": processor(), "cores": len(os.sched_getaffinity(0)),
+        past[part] = {"part": part, "commit": options.built_from or commit(), "date": time.strftime("%Y-%m-%d"), "processor": processor(), "cores": len(os.sched_getaffinity(0)),
                       "seconds": round(time.monotonic() - began), "exit": code}
         write_csv(path, list(past[part]), [past[name] for name in report.PARTS if name in past])
     report.write(options.out)
