@@ -13,7 +13,8 @@ struct RunnerCommand: AsyncParsableCommand {
       """,
     version: Runner.version,
     subcommands: [
-      Run.self, Plan.self, Validate.self, Report.self, Summary.self, Bench.self, DataCommand.self, Explain.self, Predict.self, Evaluate.self, Schema.self,
+      Run.self, Plan.self, Validate.self, Report.self, Summary.self, Bench.self, DataCommand.self, Explain.self, Predict.self, Evaluate.self,
+      Export.self, Import.self, Schema.self,
     ],
     defaultSubcommand: Run.self)
 }
