@@ -81,10 +81,10 @@ let package = Package(
     tests("MetricsTests", ["Metrics", "Imaging"], fixtures: true),
     tests("ReportTests", ["Report", "ExperimentSpec", "Imaging", "NetworkGraph", "Architectures", "TensorCore", "Diagnostics"], fixtures: true),
     tests("TensorBoardTests", ["TensorBoard"], fixtures: true),
-    tests("ExchangeTests", ["Exchange", "Diagnostics", "Files", "TensorCore", "Ops", "NetworkGraph", "Architectures", "Engine", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
+    tests("ExchangeTests", ["CZlib", "Exchange", "Diagnostics", "Files", "TensorCore", "Ops", "NetworkGraph", "Architectures", "Engine", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     tests("HardInputTests", [
       "CZlib", "Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", "Datasets", "ExperimentGraph", "NetworkGraph", "Architectures", "Engine", "Report", "Runner",
     ], fixtures: true),
-    tests("RunnerTests", ["Runner", "Engine", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
+    tests("RunnerTests", ["Runner", "Engine", "Exchange", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
   ]
 )

@@ -4,7 +4,7 @@ import Foundation
 import Imaging
 
 /// A model of the bioimage.io collection (resource description 0.5): the network in ONNX, a test image with its probabilities, a description and a page
-/// of documentation, in one zip archive. ilastik, deepImageJ, QuPath and bioimageio.core take it.
+/// of documentation, in one zip archive.
 public struct BioimagePackage: Sendable {
   /// What the description says that the weights do not.
   public struct About: Sendable {

@@ -8,9 +8,9 @@ struct Export: AsyncParsableCommand {
       Example: runner export --weights best.safetensors --format onnx --out nuclei.onnx
 
       onnx has the input image, [batch, 1, height, width], intensities in [0, 1] of an image prepared as in training, and the output probability, \
-      laid out alike, both float32. Sides are any multiples of 2^(depth − 1), 16 at depth 5, or what --side fixes. bioimageio is a zip archive for ilastik, \
-      deepImageJ and bioimageio.core: the same model with a test image, hashes and a page of documentation. safetensors has the weights under the \
-      names that runner import --names prints.
+      laid out alike, both float32. Sides are any multiples of 2^(depth − 1), 16 at depth 5, or what --side fixes. bioimageio is a package of \
+      the bioimage.io collection (format 0.5): the same model with a test image, hashes and a page of documentation. safetensors has the weights \
+      under the names that runner import --names prints.
       """)
 
   enum BatchNorm: EnumerableFlag {
