@@ -61,6 +61,9 @@ public enum ExchangedWeights {
   }
 
   private static func foreignNames(_ file: Safetensors, path: String, _ parameters: [Network.Parameter]) -> UserError {
+    if let own = parameters.first, file[own.name] != nil {
+      return UserError("\(path): has runner's own names", exitCode: .damagedData, hints: ["predict and export take it as it is"])
+    }
     let first = file.entries.first?.name ?? "", known = WeightLayout.allCases.flatMap { layout in parameters.map(layout.name) }
     return UserError(
       "\(path): " + (file.entries.isEmpty ? "no tensor in it" : "no tensor has a name of the network's, neither PyTorch's nor Keras's"), exitCode: .damagedData,

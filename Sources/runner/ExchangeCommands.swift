@@ -26,7 +26,7 @@ struct Export: AsyncParsableCommand {
   @Flag var batchNorm = BatchNorm.foldBatchNorm
   @Option(help: ArgumentHelp("onnx, bioimageio: the height and width of every image (default: any multiples of 2^(depth − 1)).", valueName: "pixels"))
   var side: Int?
-  @Option(help: "safetensors: names and axes of pytorch or keras.") var layout = Runner.Layout.pytorch
+  @Option(help: "safetensors: names and axes of pytorch or keras (default: pytorch).") var layout: Runner.Layout?
   @Option(help: ArgumentHelp("bioimageio: what the model is called.", valueName: "text")) var name: String?
   @Option(help: ArgumentHelp("bioimageio: who trained it; can be repeated.", valueName: "text")) var author: [String] = []
   @OptionGroup var overrides: Overrides
@@ -34,13 +34,16 @@ struct Export: AsyncParsableCommand {
 
   func validate() throws {
     if let side, !(1...4096).contains(side) { throw ValidationError("--side \(side): accepted: 1 to 4096") }
+    if layout != nil, format != .safetensors { throw ValidationError("--layout goes with --format safetensors") }
+    if side != nil, format == .safetensors { throw ValidationError("--side goes with --format onnx and bioimageio") }
+    if name != nil || !author.isEmpty, format != .bioimageio { throw ValidationError("--name and --author go with --format bioimageio") }
     if let name, !(5...128).contains(name.count) { throw ValidationError("--name: accepted: 5 to 128 characters") }
   }
 
   func run() async throws {
     var options = ExportOptions(weights: weights, format: format, out: out)
     (options.overrides, options.foldsBatchNorm, options.side) = (overrides.overrides, batchNorm == .foldBatchNorm, side)
-    (options.layout, options.name, options.authors) = (layout, name, author)
+    (options.layout, options.name, options.authors) = (layout ?? .pytorch, name, author)
     let asked = options
     try await finish { try Runner.export(asked, $0) }
   }
