@@ -3,15 +3,15 @@
 
     python3 Tests/Oracles/export_check.py --runner .build/debug/runner [--out results/export] [--data DIR] [--weights FILE…]
 
-Makes two virtual environments of the versions pinned below in the user's cache (a minute or two the first time; some
-gigabytes, most of them PyTorch's, which --without-torch spares), and checks
+Makes a virtual environment of the versions pinned below in the user's cache (a minute or two the first time; with --with-torch
+another one, of several gigabytes), and checks
 
   ONNX          every architecture × up-sampling × B = 8, 16, at B = 8 with and without batch norm, folded or kept, fixed or open
                 sides: probabilities of real patches, in both runtimes, within 1e-4 of runner's own and 1e-5 of its plain loops
                 (--isa reference)
   bioimage.io   each package passes `bioimageio test`
   Keras         weights of Keras models imported: the same probabilities; exported and set again: the same bits
-  PyTorch       a state_dict saved by PyTorch imported: the same probabilities; exported and loaded again: the same bits
+  PyTorch       (--with-torch) a state_dict saved by PyTorch imported: the same probabilities; exported and loaded again: the same bits
 
 Weights are drawn so that no number is trivially 0 or 1, and brought in by `runner import`; networks of --weights, or the
 quickstart's after two epochs, are checked beside them. The patches are from the 2018 Data Science Bowl's test images, found in
@@ -124,7 +124,7 @@ def main():
     parser.add_argument("--out", default="results/export", type=pathlib.Path)
     parser.add_argument("--data", default=os.environ.get("RUNNER_DATA") or str(CACHE / "dsb2018"))
     parser.add_argument("--weights", nargs="*", default=[], help="trained weights to check instead of the quickstart's")
-    parser.add_argument("--without-torch", action="store_true")
+    parser.add_argument("--with-torch", action="store_true", help="check PyTorch, too; its wheel brings gigabytes of CUDA")
     parser.add_argument("--patches", type=int, default=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
@@ -133,7 +133,7 @@ def main():
             "runner": str(pathlib.Path(options.runner).resolve()), "data": options.data, "patches": options.patches, "work": work,
             "weights": [str(pathlib.Path(path).resolve()) for path in options.weights]}))
         run(environment("export", RUNTIMES), "export_runtimes.py", job)
-        if not options.without_torch:
+        if options.with_torch:
             run(environment("export-torch", TORCH), "export_torch.py", job)
         facts, torch = (json.loads(path.read_text()) if path.exists() else {} for path in (pathlib.Path(work, name) for name in ("runtimes.json", "torch.json")))
     faults = report(facts, torch, options.out)
