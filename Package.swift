@@ -54,12 +54,13 @@ let package = Package(
     .target(name: "ExperimentGraph", dependencies: ["ExperimentSpec", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "Schedule", dependencies: ["ExperimentGraph"]),
     .target(name: "Engine", dependencies: ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: fastSwift),
+    .target(name: "Exchange", dependencies: ["CZlib", "Diagnostics", "Files", "TensorCore", "Imaging", "Ops", "NetworkGraph", "Architectures", "Engine", .product(name: "SwiftProtobuf", package: "swift-protobuf")], exclude: ["onnx.proto"]),
     .target(name: "Metrics", dependencies: ["Imaging"], swiftSettings: fastSwift),
     .target(name: "Report", dependencies: ["Diagnostics", "Files", "ExperimentSpec", "TensorCore", "NetworkGraph", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
     .target(name: "TensorBoard", dependencies: ["Diagnostics", .product(name: "SwiftProtobuf", package: "swift-protobuf")], exclude: ["event.proto"]),
     .target(name: "Runner", dependencies: [
       "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "TensorCore", "Imaging", "Engine", "Ops", "NetworkGraph", "Architectures", "Metrics", "Report",
-      "TensorBoard",
+      "TensorBoard", "Exchange",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .executableTarget(
@@ -80,10 +81,11 @@ let package = Package(
     tests("MetricsTests", ["Metrics", "Imaging"], fixtures: true),
     tests("ReportTests", ["Report", "ExperimentSpec", "Imaging", "NetworkGraph", "Architectures", "TensorCore", "Diagnostics"], fixtures: true),
     tests("TensorBoardTests", ["TensorBoard"], fixtures: true),
+    tests("ExchangeTests", ["CZlib", "Exchange", "Diagnostics", "Files", "TensorCore", "Ops", "NetworkGraph", "Architectures", "Engine", .product(name: "SwiftProtobuf", package: "swift-protobuf")]),
     tests("HardInputTests", [
       "CZlib", "Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", "Datasets", "ExperimentGraph", "NetworkGraph", "Architectures", "Engine", "Report", "Runner",
     ], fixtures: true),
     tests("CommandLineTests", []),
-    tests("RunnerTests", ["Runner", "Engine", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
+    tests("RunnerTests", ["Runner", "Engine", "Exchange", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
   ]
 )

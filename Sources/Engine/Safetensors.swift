@@ -39,6 +39,31 @@ public struct Safetensors: Sendable {
   }
   private static let checksumKey = "sha256"
 
+  /// The kinds of numbers that become float32.
+  private enum Number: String {
+    case F32, F64, F16, BF16
+
+    var bytes: Int { self == .F64 ? 8 : self == .F32 ? 4 : 2 }
+
+    func floats(_ data: Data) -> [Float] {
+      func converted<Stored>(_: Stored.Type, _ convert: (Stored) -> Float) -> [Float] {
+        data.withUnsafeBytes { raw in (0..<raw.count / bytes).map { convert(raw.loadUnaligned(fromByteOffset: $0 * bytes, as: Stored.self)) } }
+      }
+      switch self {
+      case .F32: return [Float](unsafeUninitializedCapacity: data.count / 4) { buffer, count in count = data.copyBytes(to: buffer) / 4 }
+      case .F64: return converted(Double.self) { Float($0) }
+      case .BF16: return converted(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
+      // By hand: Swift has no 16-bit floats on some processors. 2^112 moves the exponent's bias from 15 to 127, subnormals included.
+      case .F16:
+        return converted(UInt16.self) { half in
+          let sign = UInt32(half & 0x8000) << 16, magnitude = UInt32(half & 0x7FFF)
+          if magnitude >= 0x7C00 { return Float(bitPattern: sign | 0x7F80_0000 | magnitude << 13) }
+          return Float(bitPattern: sign | (Float(bitPattern: magnitude << 13) * 0x1p112).bitPattern)
+        }
+      }
+    }
+  }
+
   /// - Throws: `UserError` (exit 5) where the file cannot be written; the old file then stands.
   public func write(to path: String) throws { try DurableFile.write(try bytes, to: path) }
 
@@ -79,9 +104,9 @@ public struct Safetensors: Sendable {
     return hash.finalize().map { String(format: "%02x", $0) }.joined()
   }
 
-  /// Of 32-bit numbers; nil where the shape is none, or larger than any memory.
-  private static func bytes(of shape: [Int]) -> Int? {
-    var bytes = 4
+  /// nil where the shape is none, or larger than any memory.
+  private static func bytes(of shape: [Int], each: Int) -> Int? {
+    var bytes = each
     for side in shape {
       let (product, overflows) = bytes.multipliedReportingOverflow(by: side)
       guard side >= 0, !overflows else { return nil }
@@ -90,9 +115,11 @@ public struct Safetensors: Sendable {
     return bytes
   }
 
-  /// - Parameter ours: whether it must carry our checksum; files of others have none.
+  /// - Parameters:
+  ///   - ours: whether it must carry our checksum; files of others have none.
+  ///   - converting: whether numbers may be of other kinds: floats become float32, and tensors of integers (PyTorch's counters) are left out.
   /// - Throws: `UserError`: exit 5 where the file cannot be read, exit 6 where it is damaged.
-  public static func read(_ path: String, ours: Bool = false) throws -> Safetensors {
+  public static func read(_ path: String, ours: Bool = false, converting: Bool = false) throws -> Safetensors {
     let file: Data
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
@@ -115,14 +142,12 @@ public struct Safetensors: Sendable {
       case .metadata(let metadata): result.metadata = metadata
       case .tensor(let location):
         let bounds = location.data_offsets
-        guard location.dtype == "F32" else { throw damaged("\(name) is \(location.dtype), not F32") }
-        guard bounds.count == 2, bounds[0] >= 0, bounds[0] <= bounds[1], bounds[1] <= data.count, Self.bytes(of: location.shape) == bounds[1] - bounds[0]
+        if converting, ["I64", "I32", "I16", "I8", "U8", "BOOL"].contains(location.dtype) { continue }
+        guard let kind = Number(rawValue: location.dtype), kind == .F32 || converting else { throw damaged("\(name) is \(location.dtype), not F32") }
+        guard bounds.count == 2, bounds[0] >= 0, bounds[0] <= bounds[1], bounds[1] <= data.count,
+          Self.bytes(of: location.shape, each: kind.bytes) == bounds[1] - bounds[0]
         else { throw damaged("\(name) lies outside of the file") }
-        let values = [Float](unsafeUninitializedCapacity: (bounds[1] - bounds[0]) / 4) { buffer, count in
-          data.copyBytes(to: UnsafeMutableRawBufferPointer(buffer), from: bounds[0]..<bounds[1])
-          count = buffer.count
-        }
-        located.append((bounds[0], Entry(name: name, shape: location.shape, values: values)))
+        located.append((bounds[0], Entry(name: name, shape: location.shape, values: kind.floats(data.subdata(in: bounds[0]..<bounds[1])))))
       }
     }
     result.entries = located.sorted { ($0.0, $0.1.name) < ($1.0, $1.1.name) }.map(\.1)

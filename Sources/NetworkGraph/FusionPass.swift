@@ -23,6 +23,14 @@ extension Network {
     return network
   }
 
+  /// The network as other programs run it: without drop-out; every other operation apart, but for batch norms where they are to be
+  /// folded into the convolutions before them. Parameters keep their indices and names.
+  public func forExchange(foldingBatchNorms: Bool) -> Network {
+    var network = lowered(training: false, fuse: false)
+    if foldingBatchNorms { network.foldBatchNorms() }
+    return network
+  }
+
   /// Removes one-input operations that do nothing: their consumers read their input.
   private mutating func bypass(_ isIdentity: (any Operation) -> Bool) {
     var standsFor = Array(shapes.indices)

@@ -76,7 +76,7 @@ public struct Convolution: Operation, Hashable {
   public var inputGradientReplaces: Replaceable { .input }
 
   /// TensorFlow's "same" padding before the first row: the total is split evenly, the odd one goes to the bottom.
-  static func padding(side: Int, kernel: Int, stride: Int) -> Int {
+  public static func padding(side: Int, kernel: Int, stride: Int) -> Int {
     max(((side + stride - 1) / stride - 1) * stride + kernel - side, 0) / 2
   }
 

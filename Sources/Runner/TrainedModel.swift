@@ -19,15 +19,20 @@ struct TrainedModel {
   /// - Throws: `UserError`: exit 2 (overrides), 5 (unreadable), 6 (damaged, or of another network than stated).
   init(path: String, overrides: [(key: String, value: String)]) throws {
     let file = try Safetensors.read(path)
+    (settings, notes) = try Self.settings(of: file, path: path, overrides: overrides)
+    weights = try NetworkWeights(file, path: path, for: settings.networkConfiguration)
+  }
+
+  /// What a file that is read already states, under `overrides`.
+  static func settings(of file: Safetensors, path: String, overrides: [(key: String, value: String)]) throws -> (TrialSettings, notes: [Diagnostic]) {
     var texts: [String: String] = [:]
-    if let json = file.metadata[Self.key] {
+    if let json = file.metadata[key] {
       guard let read = try? JSONDecoder().decode([String: String].self, from: Data(json.utf8)) else {
         throw UserError("\(path): damaged: its settings are not JSON", exitCode: .damagedData)
       }
       texts = read
     }
-    (settings, notes) = try TrialSettings.reading(texts, of: path, overrides: overrides)
-    weights = try NetworkWeights(file, path: path, for: settings.networkConfiguration)
+    return try TrialSettings.reading(texts, of: path, overrides: overrides)
   }
 
   /// What a weights file's metadata says beside its training: every setting that decides a mask.

@@ -14,7 +14,7 @@ struct RunnerCommand: AsyncParsableCommand {
     version: Runner.version,
     subcommands: [
       Run.self, Plan.self, Validate.self, Report.self, Summary.self, Bench.self, DataCommand.self, Explain.self, Predict.self, Evaluate.self, Publish.self,
-      Schema.self, Completions.self, Manual.self,
+      Export.self, Import.self, Schema.self, Completions.self, Manual.self,
     ],
     defaultSubcommand: Run.self)
 }

@@ -69,16 +69,16 @@ private struct Tree: Decodable {
     #expect(outcome.code == 2 && outcome.output.isEmpty && outcome.errors.contains(message), "\(outcome)")
   }
 
-  /// `Docs/runner.1` is what `runner manual` prints; RECORD_GOLDENS=1 writes it anew, and fails.
+  /// `scripts/runner.1` is what `runner manual` prints; RECORD_GOLDENS=1 writes it anew, and fails.
   @Test func theManualIsUpToDate() throws {
-    let file = "\(Program.package)/Docs/runner.1", page = try Program.run(["manual"])
+    let file = "\(Program.package)/scripts/runner.1", page = try Program.run(["manual"])
     #expect(page.code == 0)
     if ProcessInfo.processInfo.environment["RECORD_GOLDENS"] != nil {
       try page.output.write(toFile: file, atomically: true, encoding: .utf8)
       Issue.record("recorded \(file)")
     }
     let same = try String(contentsOfFile: file, encoding: .utf8) == page.output
-    #expect(same, "Docs/runner.1 is not what `runner manual` prints: RECORD_GOLDENS=1 writes it anew")
+    #expect(same, "scripts/runner.1 is not what `runner manual` prints: RECORD_GOLDENS=1 writes it anew")
     for command in try Tree.read().below where command.subcommands == nil {
       #expect(page.output.contains(".SS \"runner \(command.words.joined(separator: " "))\""), "\(command.words)")
     }
@@ -86,7 +86,7 @@ private struct Tree: Decodable {
   }
 
   @Test(.enabled(if: Program.find("groff") != nil, "groff is not installed")) func theManualIsWellFormed() throws {
-    let checked = try Program.run(["-man", "-ww", "-Kutf8", "-Tutf8", "\(Program.package)/Docs/runner.1"], program: Program.find("groff")!)
+    let checked = try Program.run(["-man", "-ww", "-Kutf8", "-Tutf8", "\(Program.package)/scripts/runner.1"], program: Program.find("groff")!)
     #expect(checked.code == 0 && checked.errors.isEmpty, "\(checked.errors)")
     #expect(checked.output.contains("predict"))
   }

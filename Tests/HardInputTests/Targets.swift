@@ -36,6 +36,7 @@ nonisolated(unsafe) let targets = [
   Target(name: "safetensors") { bytes in
     let path = written(bytes, "fuzz.safetensors")
     _ = TrainedWeights(header: path)
+    _ = try? Safetensors.read(path, converting: true)
     _ = try Safetensors.read(path)
   },
   Target(name: "checkpoint") { 

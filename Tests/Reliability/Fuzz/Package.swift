@@ -55,8 +55,12 @@ let package = Package(
     .target(
       name: "TensorBoard", dependencies: ["Diagnostics", .product(name: "SwiftProtobuf", package: "swift-protobuf")], path: "Rooms/TensorBoard",
       exclude: ["event.proto"], swiftSettings: plain),
+    .target(
+      name: "Exchange", dependencies: [
+        "CZlib", "Diagnostics", "Files", "TensorCore", "Imaging", "Ops", "NetworkGraph", "Architectures", "Engine", .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ], path: "Rooms/Exchange", exclude: ["onnx.proto"], swiftSettings: plain),
     room("Runner", [
-      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "TensorCore", "Imaging", "Engine", "Architectures", "Metrics", "Report", "TensorBoard",
+      "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "TensorCore", "Imaging", "Engine", "Architectures", "Metrics", "Report", "TensorBoard", "Exchange",
       .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .target(name: "CLibFuzzer", path: "Sources/CLibFuzzer"),
