@@ -10,7 +10,7 @@ another one, of several gigabytes), and checks
                 sides: probabilities of real patches, in both runtimes, within 1e-4 of runner's own and 1e-5 of its plain loops
                 (--isa reference)
   bioimage.io   each package passes `bioimageio test`
-  Keras         weights of Keras models imported: the same probabilities; exported and set again: the same bits
+  Keras         weights of Keras models imported: the same probabilities; exported: the same bits
   PyTorch       (--with-torch) a state_dict saved by PyTorch imported: the same probabilities; exported and loaded again: the same bits
 
 Weights are drawn so that no number is trivially 0 or 1, and brought in by `runner import`; networks of --weights, or the
@@ -98,14 +98,14 @@ def report(facts, torch, out):
         "## bioimage.io\n",
         table(["network", "`bioimageio test`"], [[row["network"], row["status"]] for row in facts["bioimageio"]]),
         "## Weights to and from other frameworks\n",
-        "Imported: weights of the framework's own model, its probabilities beside those of `runner predict`. Exported: the weights set again in that model.\n",
+        "Imported: weights of the framework's own model, its probabilities beside those of `runner predict`. Exported: the file's weights beside that model's.\n",
     ]
     for row in facts["bioimageio"]:
         check(row["status"] == "passed", f"{row['network']}: bioimageio test {row['status']}")
     exchanged = facts["keras"] + torch.get("rows", [])
     for row in exchanged:
         check(row["difference_reference"] <= CLOSE_TO_REFERENCE and row["same_bits"], f"{row['framework']}, {row['network']}: {row}")
-    parts.append(table(["framework", "network", "imported, `--isa reference`", "exported and set again"],
+    parts.append(table(["framework", "network", "imported, `--isa reference`", "exported"],
                        [[row["framework"], row["network"], judged(row["difference_reference"], CLOSE_TO_REFERENCE),
                          "the same bits" if row["same_bits"] else "**other bits**"] for row in exchanged]))
     parts.append("Everything holds.\n" if not faults else "Does not hold:\n\n" + "".join(f"- {fault}\n" for fault in faults))
