@@ -78,8 +78,8 @@ struct Slurm: Sendable {
     do {
       let result = try await Subprocess.run(
         .name(command), arguments: Arguments(arguments), input: .string(input), output: .string(limit: 64 << 20), error: .string(limit: 1 << 20))
-      let errors = (result.standardError ?? "").split(whereSeparator: \.isNewline).joined(separator: " ")
-      return Answer(isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput ?? "", errors: errors)
+      let errors = result.standardError.split(whereSeparator: \.isNewline).joined(separator: " ")
+      return Answer(isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput, errors: errors)
     } catch let error as SubprocessError where error.code == .executableNotFound {
       throw UserError(
         "--executor slurm: \(command) is not to be found", exitCode: .inputOrOutputFailed,

@@ -19,7 +19,7 @@ enum Program {
   static func run(_ arguments: [String], program: String = path, in folder: String = "/", environment: [String: String] = [:]) throws -> Outcome {
     let process = Process(), output = Pipe(), place = NSTemporaryDirectory() + "/runner-errors-\(UUID().uuidString)"
     // Errors go to a file: two pipes read one after the other could wait for each other.
-    FileManager.default.createFile(atPath: place, contents: nil)
+    _ = FileManager.default.createFile(atPath: place, contents: nil)
     defer { try? FileManager.default.removeItem(atPath: place) }
     process.executableURL = URL(fileURLWithPath: program)
     process.arguments = arguments

@@ -15,7 +15,7 @@ extension Runs { @Suite struct DamageTests {
   /// The repository's own results: a clone reports from them.
   @Test func everyCommittedRecordIsWhole() throws {
     let results = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "results")
-    let folders = try FileManager.default.contentsOfDirectory(atPath: results.path).map { ResultsFolder("\(results.path)/\($0)") }
+    let folders = try FileManager.default.contentsOfDirectory(atPath: results.path).map { ResultsFolder(path: "\(results.path)/\($0)") }
     let trials = folders.flatMap { $0.allTrials() }.filter { FileManager.default.fileExists(atPath: $0.record) }
     #expect(trials.count >= 12)
     for trial in trials { #expect(trial.damage().isEmpty && trial.readRecord() != nil, "\(trial.path)") }
