@@ -72,18 +72,20 @@ def fuzz(program, target, seconds, scratch):
     for folder in (corpus, artifacts):
         os.makedirs(folder, exist_ok=True)
     seed(target, corpus)
-    dictionary = os.path.join(scratch, f"{target}.dict")
+    dictionary, words = os.path.join(scratch, f"{target}.dict"), WORDS.get(target, [])
     with open(dictionary, "w") as file:
-        file.writelines(f'"{word}"\n' for word in WORDS.get(target, []))
+        file.writelines(f'"{word}"\n' for word in words)
     before, limit = set(os.listdir(artifacts)), MEGABYTES.get(target, MEGABYTES_ELSE)
     command = [program, target, f"-max_total_time={seconds}", f"-timeout={SECONDS_AN_INPUT}", "-report_slow_units=1000", f"-malloc_limit_mb={limit}", f"-rss_limit_mb={limit + 768}",
-               f"-artifact_prefix={artifacts}/", f"-dict={dictionary}", "-max_len=65536", "-print_final_stats=1", "-use_value_profile=1", corpus]
+               f"-artifact_prefix={artifacts}/", *([f"-dict={dictionary}"] if words else []), "-max_len=65536", "-print_final_stats=1", "-use_value_profile=1", corpus]
     began = time.monotonic()
     with open(os.path.join(scratch, f"{target}.log"), "w") as log:
         # Swift's own backtraces would keep the signals from libFuzzer, which writes the input down.
         subprocess.run(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | {"SWIFT_BACKTRACE": "enable=no"})
     text = open(os.path.join(scratch, f"{target}.log"), errors="replace").read()
     executed = re.search(r"stat::number_of_executed_units:\s*(\d+)", text)
+    if not executed:  # not one input read: nothing was fuzzed
+        sys.exit(f"{target}: libFuzzer did not run:\n{text[-2000:]}")
     covered = re.findall(r"cov: (\d+)", text)
     new = sorted(set(os.listdir(artifacts)) - before)
     os.makedirs(os.path.join(FOUND, target), exist_ok=True) if new else None
@@ -92,7 +94,7 @@ def fuzz(program, target, seconds, scratch):
     kinds = [name.split("-")[0] for name in new]
     known = glob.glob(os.path.join(FOUND, target, "*"))
     return {
-        "target": target, "seconds": round(time.monotonic() - began), "inputs": int(executed.group(1)) if executed else 0,
+        "target": target, "seconds": round(time.monotonic() - began), "inputs": int(executed.group(1)),
         "edges": int(covered[-1]) if covered else 0, "crashes": kinds.count("crash"), "hangs": kinds.count("timeout"),
         "out_of_memory": kinds.count("oom"), "found_and_fixed": len(known) - len(new),
     }
