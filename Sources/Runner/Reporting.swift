@@ -20,7 +20,9 @@ struct Reporting {
 
   /// Takes each trial's record by its fingerprint; where there is none, `lenient` takes one of the same settings that was made under other
   /// conditions (another instruction set, data that is not at hand).
-  init(_ session: Session, lenient: Bool) {
+  ///
+  /// - Throws: `UserError` (exit 5) where a record is there and cannot be read.
+  init(_ session: Session, lenient: Bool) throws {
     self.session = session
     earlier = EarlierTrials(session.folder)
     var folders: [Int: TrialFolder] = [:]
@@ -32,7 +34,7 @@ struct Reporting {
         candidates += earlier.entries.reversed().filter { Self.withoutConditions($0.settings) == wanted }.map(\.folder)
       }
       for folder in candidates {
-        guard var record = folder.readRecord() else { continue }
+        guard var record = try folder.reportedRecord() else { continue }
         // A record's name is that of its first run; the spec says what the trial is called now.
         (record.trial, record.seed) = (trial.name, trial.settings.seed)
         (folders[index], records[index]) = (folder, record)
@@ -198,7 +200,7 @@ struct Reporting {
       return (nil, nil, nil)
     }
     let choices = try choices(candidates)
-    return (segmentation(choices, images, truths, data.dataset.settings), preprocessing(choices.prefix(3), images, first), examples(candidates, images, truths))
+    return (try segmentation(choices, images, truths, data.dataset.settings), preprocessing(choices.prefix(3), images, first), examples(candidates, images, truths))
   }
 
   /// Cut out of each image where the most nuclei are, so that a pixel is a pixel.
@@ -221,10 +223,10 @@ struct Reporting {
   /// One column a trial that has masks of these images: the first seed of each name.
   private func segmentation(
     _ choices: [FigureChoice], _ images: [String: GrayImage], _ truths: [String: Mask], _ data: DataSettings
-  ) -> SegmentationFigure? {
+  ) throws -> SegmentationFigure? {
     var columns: [(name: String, masks: [String: Mask])] = []
     for (index, trial) in session.experiment.trials.enumerated() where trial.settings.data == data && !columns.contains(where: { $0.name == trial.name }) {
-      guard records[index]?.failure == nil, let masks = folders[index]?.readMasks() else { continue }
+      guard records[index]?.failure == nil, let masks = try folders[index]?.readMasks() else { continue }
       let fits = choices.allSatisfy { choice in
         guard let mask = masks[choice.image], let image = images[choice.image] else { return false }
         return mask.width == image.width && mask.height == image.height

@@ -66,13 +66,26 @@ struct TrialFolder: Sendable {
   /// For TensorBoard.
   var events: String { "\(path)/\(EventFile.name)" }
 
-  /// nil where there is none, or a damaged one: then the trial runs again.
-  func readRecord() -> TrialRecord? { sealedRecord()?.record }
+  /// nil where there is none, a damaged one or one that cannot be read: then the trial runs again.
+  func readRecord() -> TrialRecord? { (try? sealedRecord())??.record }
 
-  private func sealedRecord() -> SealedRecord? {
-    guard let data = try? Data(contentsOf: URL(fileURLWithPath: record)), Seal.isWhole(data) else { return nil }
+  /// What a report takes: nil where there is none, or a damaged one.
+  ///
+  /// - Throws: `UserError` (exit 5) where it is there and cannot be read: a report without it would be wrong, and stand.
+  func reportedRecord() throws -> TrialRecord? { try sealedRecord()?.record }
+
+  private func sealedRecord() throws -> SealedRecord? {
+    guard let data = try Self.contents(record), Seal.isWhole(data) else { return nil }
     guard let sealed = try? JSONDecoder().decode(SealedRecord.self, from: data), sealed.record.isSound else { return nil }
     return sealed
+  }
+
+  /// A file's bytes; nil where there is none.
+  private static func contents(_ path: String) throws -> Data? {
+    do { return try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+      guard FileManager.default.fileExists(atPath: path) else { return nil }
+      throw UserError("\(path): cannot be read: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
+    }
   }
 
   /// The masks (a table of `MaskRuns`; nil where the trial failed) and, last, the record, which vouches for them. Each is written whole or not at
@@ -89,9 +102,9 @@ struct TrialFolder: Sendable {
   /// Whether the trial was evaluated, and did not fail.
   var hasScores: Bool { readRecord().map { $0.failure == nil } ?? false }
 
-  /// By image; empty where there are none, or damaged ones.
-  func readMasks() -> [String: Mask] {
-    guard let data = try? Data(contentsOf: URL(fileURLWithPath: masks)), sealedRecord()?.masks == Self.digest(data) else { return [:] }
+  /// By image; empty where there are none, or damaged ones. Throws as `reportedRecord`.
+  func readMasks() throws -> [String: Mask] {
+    guard let data = try Self.contents(masks), try sealedRecord()?.masks == Self.digest(data) else { return [:] }
     return MaskRuns.masks(inTable: String(decoding: data, as: UTF8.self))
   }
 
@@ -111,7 +124,7 @@ struct TrialFolder: Sendable {
         Diagnostic(
           .warning, "\(record): damaged: its checksum does not match; the trial counts as not done",
           hints: ["a run does it again; where the record is under version control, it can be restored"]))
-    } else if let data = try? Data(contentsOf: URL(fileURLWithPath: masks)), let stated = sealedRecord()?.masks, stated != Self.digest(data) {
+    } else if let data = try? Data(contentsOf: URL(fileURLWithPath: masks)), let stated = (try? sealedRecord())??.masks, stated != Self.digest(data) {
       found.append(Diagnostic(.warning, "\(masks): damaged: its checksum does not match; no picture is made of it"))
     }
     return found

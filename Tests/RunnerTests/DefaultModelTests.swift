@@ -23,7 +23,7 @@ extension Runs { @Suite struct DefaultModelTests {
     .enabled(if: FileManager.default.fileExists(atPath: weights), "the model is not there"),
     .enabled(if: data.map { FileManager.default.fileExists(atPath: $0) } ?? false, "RUNNER_DATA does not name the real images"))
   func itsMasksOfTheTestImagesAreTheExperiments() async throws {
-    let trial = try Self.trial(), masks = trial.readMasks(), folder = try TemporaryFolder(), data = try #require(Self.data)
+    let trial = try Self.trial(), masks = try trial.readMasks(), folder = try TemporaryFolder(), data = try #require(Self.data)
     #expect(masks.count == 53)
     var options = PredictOptions(images: masks.keys.sorted().map { "\(data)/\($0)/images/\($0).png" }, out: "\(folder.path)/found")
     options.threads = 2

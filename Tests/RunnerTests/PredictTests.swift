@@ -21,7 +21,7 @@ extension Runs { @Suite struct PredictTests {
       let spec = try bench.spec(trials: "[{name: net, model.architecture: unet+}]", extra: "evaluate.threshold: 0.4")
       #expect(await bench.run(spec) { $0.overrides = ["data.synthetic.side=72", "train.epochs=6"] } == .done)
       let trial = try #require(bench.trials()["net"])
-      (weights, masks) = (trial.weights, trial.readMasks())
+      (weights, masks) = (trial.weights, try trial.readMasks())
       let quiet = Transcript().surroundings(cache: bench.folder.path)
       #expect(try Runner.synthesizeData(to: "\(bench.folder.path)/data", training: 4, test: 2, side: 72, seed: 3, threads: 1, quiet) == .done)
     }
