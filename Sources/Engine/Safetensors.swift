@@ -53,12 +53,14 @@ public struct Safetensors: Sendable {
       case .F32: return [Float](unsafeUninitializedCapacity: data.count / 4) { buffer, count in count = data.copyBytes(to: buffer) / 4 }
       case .F64: return converted(Double.self) { Float($0) }
       case .BF16: return converted(UInt16.self) { Float(bitPattern: UInt32($0) << 16) }
-      // By hand: Swift has no 16-bit floats on some processors. 2^112 moves the exponent's bias from 15 to 127, subnormals included.
+      // By hand: Swift has no 16-bit floats on some processors. Subnormals are counted in steps of 2^-24, never held as subnormals of a Float:
+      // a thread that has run kernels takes those for zero.
       case .F16:
         return converted(UInt16.self) { half in
           let sign = UInt32(half & 0x8000) << 16, magnitude = UInt32(half & 0x7FFF)
           if magnitude >= 0x7C00 { return Float(bitPattern: sign | 0x7F80_0000 | magnitude << 13) }
-          return Float(bitPattern: sign | (Float(bitPattern: magnitude << 13) * 0x1p112).bitPattern)
+          if magnitude < 0x400 { return Float(bitPattern: sign | (Float(magnitude) * 0x1p-24).bitPattern) }
+          return Float(bitPattern: sign | ((magnitude << 13) + (112 << 23)))
         }
       }
     }
