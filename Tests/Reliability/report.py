@@ -34,7 +34,7 @@ def kills(rows):
 
 
 def faults(rows):
-    said = ("Every call on a file below the results folder was made to fail in turn, once and from there on: no room left (half the bytes written first), an input/output error, "
+    said = ("The calls on files below the results folder were made to fail in turn (all, or each n-th: the numbers in faults.csv), once and from there on: no room left (half the bytes written first), an input/output error, "
             "half a write done. After each, the exit code and the message were checked, then the same command without faults had to end with the bytes of an undisturbed run.")
     exits = collections.Counter(row["exit"] for row in rows)
     said += " Exit codes: " + ", ".join(f"{code} {count} times" for code, count in sorted(exits.items())) + "."
@@ -104,7 +104,7 @@ TESTED = [
 # Script: heading, what is counted, its reader.
 PARTS = {
     "kills": ("Killed with SIGKILL at a random moment, and started again", "kills", kills),
-    "faults": ("Every call on a file failing in turn", "faults injected", faults),
+    "faults": ("Calls on files failing in turn", "faults injected", faults),
     "flips": ("Flipped bits and cut files", "files damaged", flips),
     "locks": ("Two writers", "rounds", locks),
     "signals": ("Signals", "signals sent", signals),
