@@ -57,6 +57,22 @@ public enum DurableFile {
     if isNew { try syncFolder(of: path) }
   }
 
+  /// A file's bytes; nil where there is none.
+  /// - Throws: `UserError` (exit 5) where it is there and cannot be read: it is not to be taken for missing.
+  public static func contents(of path: String) throws -> Data? { try unlessMissing(path) { try Data(contentsOf: URL(fileURLWithPath: path)) } }
+
+  /// The names in a folder, sorted; none where there is no folder. Throws as `contents`.
+  public static func names(in folder: String) throws -> [String] {
+    try unlessMissing(folder) { try FileManager.default.contentsOfDirectory(atPath: folder).sorted() } ?? []
+  }
+
+  private static func unlessMissing<Content>(_ path: String, _ read: () throws -> Content) throws -> Content? {
+    do { return try read() } catch {
+      guard FileManager.default.fileExists(atPath: path) else { return nil }
+      throw UserError("\(path): cannot be read: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
+    }
+  }
+
   /// Makes a folder and those above it; one that is there already is fine.
   /// - Throws: `UserError` (exit 5).
   public static func makeFolder(_ path: String) throws {

@@ -18,8 +18,8 @@ enum Expectation {
   /// and scored. Measured on runs of the quickstart, whose peaks the sum then meets within a tenth; patches stay in their file.
   private static let processMegabytes = 65.0
 
-  static func ofTrials(_ session: Session) -> [TrialExpectation] {
-    let costs = Costs(session, EarlierTrials(session.folder))
+  static func ofTrials(_ session: Session) throws -> [TrialExpectation] {
+    let costs = Costs(session, try EarlierTrials(session.folder))
     return session.selected.compactMap { trial in
       let settings = session.experiment.trials[trial].settings, network = settings.networkConfiguration, side = settings.patches.size
       guard let facts = try? NetworkFacts.of(network, side: side),

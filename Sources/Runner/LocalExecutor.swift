@@ -23,9 +23,10 @@ final class LocalExecutor: Sendable {
   private let stage: Stage
   private var graph: ExperimentGraph { session.graph }
 
-  init(_ session: Session, _ options: RunOptions, _ console: Console) {
+  /// Throws `UserError` (exit 5) where a log of before cannot be read.
+  init(_ session: Session, _ options: RunOptions, _ console: Console) throws {
     (self.session, isFresh) = (session, options.fresh)
-    let estimate = TimeEstimate(Costs(session, EarlierTrials(session.folder)).tasks(), slots: session.allotment.jobs)
+    let estimate = TimeEstimate(Costs(session, try EarlierTrials(session.folder)).tasks(), slots: session.allotment.jobs)
     display = ProgressDisplay(session, trials: session.openTrials.count, estimate, console)
     jobs = TrialJobs(session, options, display)
     stage = Stage(session.roster())
@@ -60,7 +61,7 @@ extension Session {
   func removeTrials() throws {
     var paths = selected.flatMap { trial in [folder(ofTrial: trial).path, folder.patches(graph.job(.patches, of: trial)!.fingerprint, "training")] }
     let trainings = Set(selected.flatMap { trial in [JobKind.train, .fineTune].compactMap { graph.job($0, of: trial)?.fingerprint } })
-    paths += folder.allTrials().filter { $0.trainedWeights().map { trainings.contains($0.fingerprint) } ?? false }.map(\.weights)
+    paths += try folder.allTrials().filter { $0.trainedWeights().map { trainings.contains($0.fingerprint) } ?? false }.map(\.weights)
     for path in paths where FileManager.default.fileExists(atPath: path) {
       do { try FileManager.default.removeItem(atPath: path) } catch {
         throw UserError("\(path): \(error.localizedDescription)", exitCode: .inputOrOutputFailed)

@@ -10,7 +10,8 @@ struct LossCurves {
   /// Epochs in the file, as far as this process knows.
   private var written = 0
 
-  init(_ folder: TrialFolder) { (file, logged) = (EventFile(path: folder.events), folder.log.lines().timesOfEpochs) }
+  /// Throws `UserError` (exit 5) where the trial's log cannot be read.
+  init(_ folder: TrialFolder) throws { (file, logged) = (EventFile(path: folder.events), try folder.log.lines().timesOfEpochs) }
 
   /// Makes the file hold `epochs`, all that are done; those that are new and not in the log were done at `time`.
   mutating func hold(_ epochs: [EpochResult], at time: Date) throws {

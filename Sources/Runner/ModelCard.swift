@@ -9,8 +9,9 @@ struct ModelCard {
   private(set) var text = ""
 
   /// - Parameter bytes: the file's.
-  init(_ trial: PublishedTrial, _ model: TrainedModel, fileName: String, bytes: Data) {
-    let record = trial.record, lines = trial.folder.log.lines(), start = lines.start
+  /// - Throws: `UserError` (exit 5) where the trial's log cannot be read.
+  init(_ trial: PublishedTrial, _ model: TrainedModel, fileName: String, bytes: Data) throws {
+    let record = trial.record, lines = try trial.folder.log.lines(), start = lines.start
     let data = Dictionary(start?.data.map { ($0.key, $0.value) } ?? [], uniquingKeysWith: { first, _ in first })
     let isPublicSet = data["source"] == DataSettings.Source.dsb2018.rawValue
     let isGreyDark = data["selection"].map { $0 == DataSettings.Selection.greyDark.rawValue } ?? true

@@ -33,7 +33,7 @@ extension Runner {
     }
     let folder = (file as NSString).deletingLastPathComponent
     if !folder.isEmpty { try DurableFile.makeFolder(folder) }
-    let text = ModelCard(chosen, model, fileName: (file as NSString).lastPathComponent, bytes: bytes).text
+    let text = try ModelCard(chosen, model, fileName: (file as NSString).lastPathComponent, bytes: bytes).text
     try DurableFile.write(bytes, to: file)
     try DurableFile.write(text, to: card ?? (folder.isEmpty ? "README.md" : "\(folder)/README.md"))
     surroundings.console.print("\(file): \(chosen.record.trial), seed \(chosen.record.seed)")
@@ -55,7 +55,7 @@ struct PublishedTrial {
     let path = place.count > 1 && place.hasSuffix("/") ? String(place.dropLast()) : place, single = TrialFolder(path: path)
     let isTrial = FileManager.default.fileExists(atPath: single.record)
     let results = isTrial ? ((path as NSString).deletingLastPathComponent as NSString).deletingLastPathComponent : path
-    let found = (isTrial ? [single] : ResultsFolder(path: path).allTrials()).compactMap { folder in folder.readRecord().map { (folder: folder, record: $0) } }
+    let found = try (isTrial ? [single] : ResultsFolder(path: path).allTrials()).compactMap { folder in folder.readRecord().map { (folder: folder, record: $0) } }
     let trained = found.filter { $0.record.failure == nil && !$0.record.losses.isEmpty }
     guard !trained.isEmpty else { throw UserError("\(place): no record of a training that ended well", exitCode: .inputOrOutputFailed) }
     let meant = trained.filter { item in

@@ -21,10 +21,10 @@ struct Reporting {
   /// Takes each trial's record by its fingerprint; where there is none, `lenient` takes one of the same settings that was made under other
   /// conditions (another instruction set, data that is not at hand).
   ///
-  /// - Throws: `UserError` (exit 5) where a record is there and cannot be read.
+  /// - Throws: `UserError` (exit 5) where a record or a log is there and cannot be read.
   init(_ session: Session, lenient: Bool) throws {
     self.session = session
-    earlier = EarlierTrials(session.folder)
+    earlier = try EarlierTrials(session.folder)
     var folders: [Int: TrialFolder] = [:]
     var records: [Int: TrialRecord] = [:]
     for (index, trial) in session.experiment.trials.enumerated() {

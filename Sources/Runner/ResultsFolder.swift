@@ -25,10 +25,9 @@ struct ResultsFolder: Sendable {
   func trial(_ fingerprint: Fingerprint) -> TrialFolder { TrialFolder(path: "\(trials)/\(fingerprint)") }
   func patches(_ fingerprint: Fingerprint, _ part: String) -> String { "\(cache)/\(part)-\(fingerprint).patches" }
 
-  /// Every trial folder there is, by name.
-  func allTrials() -> [TrialFolder] {
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: trials)) ?? []
-    return names.sorted().filter { !$0.hasPrefix(".") }.map { TrialFolder(path: "\(trials)/\($0)") }
+  /// Every trial folder there is, by name. Throws `UserError` (exit 5) where they cannot be listed.
+  func allTrials() throws -> [TrialFolder] {
+    try DurableFile.names(in: trials).filter { !$0.hasPrefix(".") }.map { TrialFolder(path: "\(trials)/\($0)") }
   }
 
   /// Removes what killed processes were writing (`<name>.<process>.tmp`: never renamed into place, so nobody's). Under the lock only.
@@ -75,17 +74,9 @@ struct TrialFolder: Sendable {
   func reportedRecord() throws -> TrialRecord? { try sealedRecord()?.record }
 
   private func sealedRecord() throws -> SealedRecord? {
-    guard let data = try Self.contents(record), Seal.isWhole(data) else { return nil }
+    guard let data = try DurableFile.contents(of: record), Seal.isWhole(data) else { return nil }
     guard let sealed = try? JSONDecoder().decode(SealedRecord.self, from: data), sealed.record.isSound else { return nil }
     return sealed
-  }
-
-  /// A file's bytes; nil where there is none.
-  private static func contents(_ path: String) throws -> Data? {
-    do { return try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
-      guard FileManager.default.fileExists(atPath: path) else { return nil }
-      throw UserError("\(path): cannot be read: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
-    }
   }
 
   /// The masks (a table of `MaskRuns`; nil where the trial failed) and, last, the record, which vouches for them. Each is written whole or not at
@@ -104,7 +95,7 @@ struct TrialFolder: Sendable {
 
   /// By image; empty where there are none, or damaged ones. Throws as `reportedRecord`.
   func readMasks() throws -> [String: Mask] {
-    guard let data = try Self.contents(masks), try sealedRecord()?.masks == Self.digest(data) else { return [:] }
+    guard let data = try DurableFile.contents(of: masks), try sealedRecord()?.masks == Self.digest(data) else { return [:] }
     return MaskRuns.masks(inTable: String(decoding: data, as: UTF8.self))
   }
 
@@ -116,15 +107,15 @@ struct TrialFolder: Sendable {
   /// Whether a record is there that cannot be relied on.
   var hasDamagedRecord: Bool { FileManager.default.fileExists(atPath: record) && readRecord() == nil }
 
-  /// A warning for each damaged file that the report is made of: what it is and what comes of it.
-  func damage() -> [Diagnostic] {
-    var found = log.damage()
+  /// A warning for each damaged file that the report is made of: what it is and what comes of it. Throws as `reportedRecord`.
+  func damage() throws -> [Diagnostic] {
+    var found = try log.damage()
     if hasDamagedRecord {
       found.append(
         Diagnostic(
           .warning, "\(record): damaged: its checksum does not match; the trial counts as not done",
           hints: ["a run does it again; where the record is under version control, it can be restored"]))
-    } else if let data = try? Data(contentsOf: URL(fileURLWithPath: masks)), let stated = (try? sealedRecord())??.masks, stated != Self.digest(data) {
+    } else if let data = try DurableFile.contents(of: masks), let stated = try sealedRecord()?.masks, stated != Self.digest(data) {
       found.append(Diagnostic(.warning, "\(masks): damaged: its checksum does not match; no picture is made of it"))
     }
     return found

@@ -145,7 +145,7 @@ public enum Runner {
       let missing = session.missingData.values.flatMap(\.diagnostics).sorted { $0.message < $1.message }
       surroundings.console.show(missing.map { Diagnostic(.warning, $0.message, hints: $0.hints) })
     }
-    surroundings.console.put(session.plan.rendered(as: format, expecting: Expectation.ofTrials(session), notes: Expectation.notes(session)))
+    surroundings.console.put(session.plan.rendered(as: format, expecting: try Expectation.ofTrials(session), notes: Expectation.notes(session)))
     return detailedExitCode && session.plan.hasWork ? .workToDo : .done
   }
 
@@ -173,11 +173,11 @@ public enum Runner {
       (options.out, spec) = (folder.path, folder.resolvedSpec)
     }
     let session = try Session(try load([spec], options)[0], options, for: .report, surroundings)
-    guard !session.folder.allTrials().isEmpty else {
+    guard try !session.folder.allTrials().isEmpty else {
       throw UserError("\(session.folder.path): no trial has been run yet", exitCode: .inputOrOutputFailed, hints: ["runner run \(place)"])
     }
     surroundings.console.show(session.damage)
-    guard session.damage.isEmpty || session.folder.allTrials().contains(where: { $0.readRecord() != nil }) else {
+    guard try session.damage.isEmpty || session.folder.allTrials().contains(where: { $0.readRecord() != nil }) else {
       throw UserError("\(session.folder.path): no record is left that is not damaged", exitCode: .damagedData)
     }
     surroundings.console.show(try await Reporting(session, lenient: true).write(isNewRun: false))

@@ -45,8 +45,8 @@ struct Session: Sendable {
     limits = .current
     timingThreads = options.threads ?? limits.cores
     let threads = timingThreads
-    let earlier = EarlierTrials(folder)
-    var reuse = Reuse(experiment, folder)
+    let earlier = try EarlierTrials(folder)
+    var reuse = try Reuse(experiment, folder)
     let lenders = reuse
     var data: [DataSettings: OpenData] = [:]
     var missing: [DataSettings: UserError] = [:]
@@ -67,7 +67,7 @@ struct Session: Sendable {
     selected = try Self.select(graph, options.only)
     if options.onlyFailed { selected = selected.filter { [graph] in folder.trial(graph.fingerprint(ofTrial: $0)).readRecord()?.failure != nil } }
     damage = []
-    var snapshot = options.fresh ? Snapshot() : Snapshot(of: folder, graph, earlier, damage: &damage)
+    var snapshot = options.fresh ? Snapshot() : try Snapshot(of: folder, graph, earlier, damage: &damage)
     if !options.fresh { reuse.find(graph, selected, in: folder, &snapshot) }
     self.reuse = reuse
     for settings in data.keys {

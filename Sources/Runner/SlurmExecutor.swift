@@ -36,7 +36,7 @@ struct SlurmExecutor {
     if jobs.isEmpty { try forgetFailures() } else { display.say(.message("Slurm is at work already: jobs \(jobs.joined(separator: ", "))")) }
     var fruitless = 0
     while true {
-      let before = round.progress
+      let before = try round.progress()
       if jobs.isEmpty { jobs = try await submit(round) }
       guard try await watch(jobs, &told) else { return RunOutcome(signal: Interrupts.signalReceived) }
       folder.removeLeftovers()
@@ -45,7 +45,7 @@ struct SlurmExecutor {
       round = try Session(session.experiment, again, for: .run, surroundings)
       let left = Session.open(round.plan, round.selected).filter { failure(of: $0) == nil }
       if left.isEmpty { break }
-      fruitless = round.progress == before ? fruitless + 1 : 0
+      fruitless = try round.progress() == before ? fruitless + 1 : 0
       if fruitless == Self.fruitlessRounds {
         try await giveUp(left, jobs)
         break
@@ -131,7 +131,7 @@ struct SlurmExecutor {
       }
       if let tasks = try await slurm.tasks(of: jobs) {
         isSilent = false
-        tell(&told, tasks)
+        try tell(&told, tasks)
         if tasks.isEmpty { return true }
         // A cluster's controller serves many: seldom asked while nothing changes.
         pause = tasks == seen ? min(pause * 1.5, 15) : 1
@@ -158,14 +158,14 @@ struct SlurmExecutor {
   }
 
   /// Trials that have ended since, and on a terminal where those are that run.
-  private func tell(_ told: inout Set<Int>, _ tasks: [Slurm.Task]) {
+  private func tell(_ told: inout Set<Int>, _ tasks: [Slurm.Task]) throws {
     let running = Dictionary(tasks.filter { $0.state == "RUNNING" }.map { ($0.id.index, $0) }, uniquingKeysWith: { first, _ in first })
     for trial in session.openTrials where !told.contains(trial) {
       let label = session.graph.label(ofTrial: trial), trialFolder = session.folder(ofTrial: trial)
       if let reason = failure(of: trial) {
         display.trialFailed(trial, reason)
         told.insert(trial)
-      } else if let record = trialFolder.readRecord(), case let timing = trialFolder.log.lines().timing,
+      } else if let record = trialFolder.readRecord(), case let timing = try trialFolder.log.lines().timing,
         timing?.fingerprint == session.graph.job(.time, of: trial)?.fingerprint.description
       {
         display.trialDone(trial, TrialScores(record, millisecondsPerPatch: timing?.timing.millisecondsPerPatchMedian))
@@ -173,7 +173,7 @@ struct SlurmExecutor {
       } else if let task = running[trial] {
         let epochs = session.experiment.trials[trial].settings.phases.reduce(0) { $0 + $1.epochs }
         display.show(
-          trial, TrialProgress(label: label, phase: "task \(task.id) on \(task.node), epochs", batch: trialFolder.log.lines().epochsDone, batches: epochs))
+          trial, TrialProgress(label: label, phase: "task \(task.id) on \(task.node), epochs", batch: try trialFolder.log.lines().epochsDone, batches: epochs))
       }
     }
   }
@@ -208,5 +208,5 @@ struct SlurmExecutor {
 
 extension Session {
   /// Falls with every job done and every epoch trained: equal, nothing was.
-  fileprivate var progress: [Int] { [plan.work.count, EarlierTrials(folder).entries.reduce(0) { $0 + $1.epochsDone }] }
+  fileprivate func progress() throws -> [Int] { [plan.work.count, try EarlierTrials(folder).entries.reduce(0) { $0 + $1.epochsDone }] }
 }

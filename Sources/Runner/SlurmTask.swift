@@ -45,7 +45,7 @@ extension Runner {
     let turn = try ResultsLock(at: "\(folder.cache)/slurm/\(group).lock", of: group) { console.say(.message($0)) }
     defer { withExtendedLifetime((among, turn)) {} }
 
-    let tasks = Costs(session, EarlierTrials(folder)).tasks().filter { $0.id == job.id }
+    let tasks = Costs(session, try EarlierTrials(folder)).tasks().filter { $0.id == job.id }
     let trials = TrialJobs(session, options, ProgressDisplay(session, trials: 1, TimeEstimate(tasks), console))
     switch job.kind {
     case .index, .preprocess, .report:

@@ -23,9 +23,10 @@ struct EarlierTrials: Sendable {
   }
   var entries: [Entry]
 
-  init(_ results: ResultsFolder) {
-    let all = results.allTrials().compactMap { folder -> Entry? in
-      let lines = folder.log.lines()
+  /// - Throws: `UserError` (exit 5) where a log is there and cannot be read.
+  init(_ results: ResultsFolder) throws {
+    let all = try results.allTrials().compactMap { folder -> Entry? in
+      let lines = try folder.log.lines()
       guard let start = lines.start else { return nil }
       return Entry(
         folder: folder, at: start.at, trial: start.trial, seed: start.seed, settings: start.settings, data: start.data, timing: lines.timing,
@@ -45,17 +46,18 @@ struct EarlierTrials: Sendable {
 
 extension Snapshot {
   /// What stands of `graph`'s jobs in a results folder. What is damaged does not stand; `damage` gains a warning for each such file.
-  init(of folder: ResultsFolder, _ graph: ExperimentGraph, _ earlier: EarlierTrials, damage: inout [Diagnostic]) {
+  /// - Throws: `UserError` (exit 5) where a file is there and cannot be read.
+  init(of folder: ResultsFolder, _ graph: ExperimentGraph, _ earlier: EarlierTrials, damage: inout [Diagnostic]) throws {
     self.init()
     self.earlier = earlier.entries.map { EarlierTrial(trial: $0.trial, seed: $0.seed, settings: $0.settings) }
-    for trial in folder.allTrials() {
+    for trial in try folder.allTrials() {
       if let record = trial.readRecord() {
         if let failure = record.failure { failures[trial.fingerprint] = failure } else { finished.insert(trial.fingerprint) }
       }
       if let timing = earlier.entry(of: trial.fingerprint)?.timing { finished.insert(Fingerprint(timing.fingerprint)) }
-      damage += trial.damage()
+      damage += try trial.damage()
     }
-    addWeights(folder, graph, damage: &damage)
+    try addWeights(folder, graph, damage: &damage)
     for index in graph.experiment.trials.indices { addCheckpoint(of: index, folder, graph, earlier) }
     for job in graph.jobs where job.kind == .patches && FileManager.default.fileExists(atPath: folder.patches(job.fingerprint, "training")) {
       finished.insert(job.fingerprint)
@@ -64,10 +66,10 @@ extension Snapshot {
   }
 
   /// Weights take a moment to check, so it is only done where something needs them.
-  private mutating func addWeights(_ folder: ResultsFolder, _ graph: ExperimentGraph, damage: inout [Diagnostic]) {
+  private mutating func addWeights(_ folder: ResultsFolder, _ graph: ExperimentGraph, damage: inout [Diagnostic]) throws {
     let open = graph.jobs.filter { ($0.kind == .evaluate || $0.kind == .time) && !finished.contains($0.fingerprint) }.flatMap(\.trials)
     let needed = Set(open.compactMap { graph.trainingJob(of: $0)?.fingerprint }), homes = Set(open.map { graph.fingerprint(ofTrial: $0) })
-    for trial in folder.allTrials() where FileManager.default.fileExists(atPath: trial.weights) {
+    for trial in try folder.allTrials() where FileManager.default.fileExists(atPath: trial.weights) {
       let trained = trial.trainedWeights()
       do {
         if homes.contains(trial.fingerprint) || trained.map({ needed.contains($0.fingerprint) }) ?? false {

@@ -43,15 +43,15 @@ struct Trainings: Sendable {
   }
 
   private func finished(_ job: Job, for folder: TrialFolder, _ trial: Int) throws -> TrainedNetwork? {
-    guard let (network, home) = find(job, for: folder, trial) else { return nil }
+    guard let (network, home) = try find(job, for: folder, trial) else { return nil }
     if home.path != folder.path { try write(network, to: folder, trial) }
     return network
   }
 
   /// Weights that some trial of this experiment, or of an earlier state of its spec, left behind, and where.
-  private func find(_ job: Job, for folder: TrialFolder, _ trial: Int) -> (network: TrainedNetwork, home: TrialFolder)? {
+  private func find(_ job: Job, for folder: TrialFolder, _ trial: Int) throws -> (network: TrainedNetwork, home: TrialFolder)? {
     let configuration = session.experiment.trials[trial].settings.networkConfiguration
-    for other in [folder] + session.folder.allTrials() {
+    for other in try [folder] + session.folder.allTrials() {
       guard let training = other.trainedWeights(), training.fingerprint == job.fingerprint else { continue }
       // Damaged weights, of which the snapshot has said so, are as good as none.
       guard let weights = try? NetworkWeights.read(other.weights, for: configuration, ours: true) else { continue }
@@ -70,10 +70,10 @@ struct Trainings: Sendable {
   /// so are their times. (Of trials that share a training, the executor runs first those that end with it.)
   private func mainTraining(before job: Job, _ home: TrialFolder, _ trial: Int) throws -> TrainedNetwork? {
     guard job.kind == .fineTune, let main = job.inputs.map({ graph[$0] }).first(where: { $0.kind == .train }) else { return nil }
-    let found = find(main, for: home, trial)
+    let found = try find(main, for: home, trial)
     guard let source = found?.home ?? checkpointFolder(of: main) else { return nil }
     try home.log.goBack(to: 0)
-    for line in source.log.lines() { if case .epoch(let phase, _, _, _, _) = line.event, phase == "train" { try home.log.append(line.event) } }
+    for line in try source.log.lines() { if case .epoch(let phase, _, _, _, _) = line.event, phase == "train" { try home.log.append(line.event) } }
     if found == nil {
       for (from, to) in [(source.checkpoint.previous, home.checkpoint.previous), (source.checkpoint.newest, home.checkpoint.newest)] {
         if FileManager.default.fileExists(atPath: from) { try link(from, to: to) }
@@ -111,7 +111,7 @@ struct Trainings: Sendable {
     if let place { try home.log.append(.resumed(epoch: place.epochs, batch: place.batches)) }
 
     display.beginTraining(trial, epochsDone: epochsDone)
-    var curves = LossCurves(home)
+    var curves = try LossCurves(home)
     let clock = ContinuousClock()
     var epochStart = clock.now
     let outcome = try trainer.run(

@@ -59,7 +59,7 @@ struct TrialJobs: Sendable {
       guard let record = folder.readRecord() else { throw UserError("\(folder.record): cannot be read back", exitCode: .inputOrOutputFailed) }
       let job = graph.job(.time, of: trial)?.fingerprint.description
       // A baseline has no network to time.
-      let isTimed = job == nil || folder.log.lines().timing?.fingerprint == job
+      let isTimed = try job == nil || folder.log.lines().timing?.fingerprint == job
       display.trialDone(trial, TrialScores(record, millisecondsPerPatch: isTimed ? nil : try takeTimes(trial, record, folder)))
     }
   }
@@ -151,7 +151,7 @@ struct TrialJobs: Sendable {
   /// Returns the median of the trial's own, milliseconds a patch.
   private func takeTimes(_ trial: Int, _ record: TrialRecord, _ folder: TrialFolder) throws -> Double {
     let settings = session.experiment.trials[trial].settings, job = graph.job(.time, of: trial)!.fingerprint.description
-    let weights = try trainings.network(ofTrial: trial).weights, patches = try patches.scored(ofTrial: trial), log = folder.log.lines()
+    let weights = try trainings.network(ofTrial: trial).weights, patches = try patches.scored(ofTrial: trial), log = try folder.log.lines()
     // The trial's own last: the last timing of a log is the one that stands for it.
     let kinds = TrainSettings.Precision.measured(last: settings.train.precision).flatMap { precision in
       Set([1, session.timingThreads]).sorted().map { (precision: precision, threads: $0) }

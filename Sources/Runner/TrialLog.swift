@@ -53,33 +53,34 @@ struct TrialLog: Sendable {
     try DurableFile.append(line: line, to: path)
   }
 
-  /// The lines that are whole, in order.
-  func lines() -> [LogLine] { entries().compactMap(\.line) }
+  /// The lines that are whole, in order; none where there is no log.
+  /// - Throws: `UserError` (exit 5) where it is there and cannot be read: what happened would count as not having happened.
+  func lines() throws -> [LogLine] { try entries().compactMap(\.line) }
 
-  /// One warning for each line that is damaged: its event counts as not having happened.
-  func damage() -> [Diagnostic] {
-    entries().filter { $0.line == nil }.map {
+  /// One warning for each line that is damaged: its event counts as not having happened. Throws as `lines`.
+  func damage() throws -> [Diagnostic] {
+    try entries().filter { $0.line == nil }.map {
       Diagnostic(.warning, "damaged line, left out: its checksum does not match", at: SourceLocation(file: path, line: $0.number, column: 1))
     }
   }
 
   /// Takes away the epochs after `epoch`, which a training that goes on from there does again, and lines that are damaged.
-  /// Throws `UserError` (exit 5) where it cannot be written.
+  /// Throws `UserError` (exit 5) where it cannot be read or written.
   func goBack(to epoch: Int) throws {
     try keep { line in if case .epoch(_, let done, _, _, _) = line.event { done <= epoch } else { true } }
   }
 
-  /// Takes away lines that are damaged. Throws `UserError` (exit 5) where it cannot be written.
+  /// Takes away lines that are damaged. Throws `UserError` (exit 5) where it cannot be read or written.
   func mend() throws { try keep { _ in true } }
 
   private func keep(_ isWanted: (LogLine) -> Bool) throws {
-    let all = entries(), kept = all.filter { $0.line.map(isWanted) ?? false }
+    let all = try entries(), kept = all.filter { $0.line.map(isWanted) ?? false }
     if kept.count == all.count { return }
     try DurableFile.write(kept.reduce(into: Data()) { $0 += $1.text + Data("\n".utf8) }, to: path)
   }
 
-  private func entries() -> [(number: Int, text: Data, line: LogLine?)] {
-    guard let text = try? Data(contentsOf: URL(fileURLWithPath: path)) else { return [] }
+  private func entries() throws -> [(number: Int, text: Data, line: LogLine?)] {
+    guard let text = try DurableFile.contents(of: path) else { return [] }
     let decoder = JSONDecoder()
     decoder.nonConformingFloatDecodingStrategy = .convertFromString(positiveInfinity: "inf", negativeInfinity: "-inf", nan: "nan")
     return text.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).enumerated().filter { !$1.isEmpty }.map { index, text in

@@ -55,7 +55,7 @@ nonisolated(unsafe) let targets = [
     for patch in 0..<store.count { image.withUnsafeMutableBufferPointer { store.copyImage(patch, into: $0.baseAddress!) } }
   },
   Target(name: "log") { bytes in
-    let lines = TrialLog(path: written(bytes.split(separator: UInt8(ascii: "\n")).flatMap { resealed(Array($0)) + [UInt8(ascii: "\n")] }, "log.jsonl")).lines()
+    let lines = try TrialLog(path: written(bytes.split(separator: UInt8(ascii: "\n")).flatMap { resealed(Array($0)) + [UInt8(ascii: "\n")] }, "log.jsonl")).lines()
     _ = (lines.trainingSeconds, lines.epochsDone, lines.timing, lines.start)
   },
   Target(name: "record") { bytes in

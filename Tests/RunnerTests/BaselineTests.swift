@@ -17,7 +17,7 @@ extension Runs { @Suite struct BaselineTests {
     #expect(!transcript.output.contains("Otsu: train") && transcript.output.contains("Otsu: average IoU"))
     let record = try #require(bench.trials()["Otsu"]?.readRecord())
     #expect(record.losses.isEmpty && record.parameters == 0 && record.images.count == 2 && record.images.allSatisfy { $0.averageIoU > 0.05 })
-    #expect(try FileManager.default.contentsOfDirectory(atPath: bench.trials()["Otsu"]!.path).sorted() == ["log.jsonl", "masks.csv", "record.json"])
+    #expect(try FileManager.default.contentsOfDirectory(atPath: try bench.trials()["Otsu"]!.path).sorted() == ["log.jsonl", "masks.csv", "record.json"])
     #expect(await bench.plan(spec) == .done)
     // Another depth of the other network is nothing to it; another cleaning is.
     #expect(try await openJobs(of: "Otsu", bench, spec, ["model.depth=2", "train.epochs=9"]) == [])

@@ -106,9 +106,9 @@ struct Bench {
   }
 
   /// The trials' folders that stand, by the trial's name.
-  func trials(_ results: String? = nil) -> [String: TrialFolder] {
+  func trials(_ results: String? = nil) throws -> [String: TrialFolder] {
     Dictionary(
-      ResultsFolder(path: results ?? self.results).allTrials().compactMap { folder in folder.log.lines().start.map { ($0.trial, folder) } },
+      try ResultsFolder(path: results ?? self.results).allTrials().compactMap { folder in try folder.log.lines().start.map { ($0.trial, folder) } },
       uniquingKeysWith: { _, last in last })
   }
 }

@@ -16,15 +16,15 @@ extension Runs { @Suite struct DamageTests {
   @Test func everyCommittedRecordIsWhole() throws {
     let results = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().appending(path: "results")
     let folders = try FileManager.default.contentsOfDirectory(atPath: results.path).map { ResultsFolder(path: "\(results.path)/\($0)") }
-    let trials = folders.flatMap { $0.allTrials() }.filter { FileManager.default.fileExists(atPath: $0.record) }
+    let trials = try folders.flatMap { try $0.allTrials() }.filter { FileManager.default.fileExists(atPath: $0.record) }
     #expect(trials.count >= 12)
-    for trial in trials { #expect(trial.damage().isEmpty && trial.readRecord() != nil, "\(trial.path)") }
+    for trial in trials { #expect(try trial.damage().isEmpty && trial.readRecord() != nil, "\(trial.path)") }
   }
 
   @Test(arguments: [0.1, 0.5, 0.9]) func aDamagedRecordIsSaidAndMadeAgain(place: Double) async throws {
     let bench = try Bench(), spec = try bench.spec()
     #expect(await bench.run(spec) == .done)
-    let before = try bench.steadyFiles(), record = bench.trials()["U-Net"]!.record
+    let before = try bench.steadyFiles(), record = try bench.trials()["U-Net"]!.record
     try Self.flip(record, at: place)
     let plan = Transcript()
     #expect(await bench.plan(spec, transcript: plan) == .workToDo)
@@ -42,7 +42,7 @@ extension Runs { @Suite struct DamageTests {
   @Test func aReportOfDamagedRecordsAloneIsExit6() async throws {
     let bench = try Bench(), spec = try bench.spec()
     #expect(await bench.run(spec) == .done)
-    for trial in bench.trials().values { try Self.flip(trial.record, at: 0.5) }
+    for trial in try bench.trials().values { try Self.flip(trial.record, at: 0.5) }
     #expect(await bench.report(bench.results) == .damagedData)
   }
 
@@ -54,7 +54,7 @@ extension Runs { @Suite struct DamageTests {
     #expect(await bench.run(spec, change) == .done)
     try FileManager.default.moveItem(atPath: data, toPath: "\(data)-away")
     #expect(await bench.run(spec, change) == .done)
-    let record = bench.trials()["U-Net"]!.record, transcript = Transcript()
+    let record = try bench.trials()["U-Net"]!.record, transcript = Transcript()
     try Self.flip(record, at: 0.5)
     #expect(await bench.run(spec, transcript: transcript, change) == .damagedData)
     #expect(transcript.errors.contains(record))
@@ -63,7 +63,7 @@ extension Runs { @Suite struct DamageTests {
   @Test func damagedWeightsAreTrainedAgainWhereTheyAreNeeded() async throws {
     let bench = try Bench(), spec = try bench.spec(trials: "[{name: U-Net, model.architecture: unet}]")
     #expect(await bench.run(spec) == .done)
-    let before = try bench.steadyFiles(), trial = bench.trials()["U-Net"]!
+    let before = try bench.steadyFiles(), trial = try bench.trials()["U-Net"]!
     let weights = try Data(contentsOf: URL(fileURLWithPath: trial.weights))
     try Self.flip(trial.weights, at: 0.7)
     #expect(await bench.run(spec) == .done, "nothing needs them")
@@ -78,7 +78,7 @@ extension Runs { @Suite struct DamageTests {
   @Test func damagedPatchesMasksAndLogLinesAreSaid() async throws {
     let bench = try Bench(), spec = try bench.spec(trials: "[{name: U-Net, model.architecture: unet}]")
     #expect(await bench.run(spec) == .done)
-    let before = try bench.steadyFiles(), trial = bench.trials()["U-Net"]!
+    let before = try bench.steadyFiles(), trial = try bench.trials()["U-Net"]!
     for name in try FileManager.default.contentsOfDirectory(atPath: "\(bench.results)/cache") where name.hasSuffix(".patches") {
       try Self.flip("\(bench.results)/cache/\(name)", at: 0.8)
     }
@@ -87,12 +87,29 @@ extension Runs { @Suite struct DamageTests {
     let plan = Transcript()
     #expect(await bench.plan(spec, transcript: plan) == .workToDo)
     #expect(plan.errors.contains("warning: \(trial.masks): damaged"))
-    #expect(plan.errors.contains("\(trial.log.path):\(trial.log.lines().count + 1):1: warning: damaged line"))
+    #expect(plan.errors.contains("\(trial.log.path):\(try trial.log.lines().count + 1):1: warning: damaged line"))
     let transcript = Transcript()
     #expect(await bench.run(spec, transcript: transcript) == .done)
     #expect(transcript.errors.contains("wrong checksum; the patches are made again"))
-    #expect(trial.log.damage().isEmpty && trial.log.lines().timing != nil)
+    #expect(try trial.log.damage().isEmpty && trial.log.lines().timing != nil)
     #expect(try bench.steadyFiles()["report.md"] == before["report.md"])
+  }
+
+  /// A folder in its place cannot be read as a file, not even by root. Taken for missing, a report without it would stand.
+  @Test(arguments: [\TrialFolder.record, \.log.path, \.masks] as [KeyPath<TrialFolder, String> & Sendable])
+  func aFileThatIsThereAndCannotBeReadEndsAReport(file: KeyPath<TrialFolder, String> & Sendable) async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.run(spec) == .done)
+    let before = try bench.steadyFiles()["report.md"], path = try bench.trials()["U-Net"]![keyPath: file]
+    rename(path, "\(path).away")
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+    let transcript = Transcript()
+    #expect(await bench.report(spec, transcript: transcript) == .inputOrOutputFailed)
+    #expect(transcript.errors.contains("error: \(path): cannot be read"), "\(transcript.errors)")
+    try FileManager.default.removeItem(atPath: path)
+    rename("\(path).away", path)
+    #expect(try bench.steadyFiles()["report.md"] == before)
+    #expect(await bench.report(spec) == .done)
   }
 
   @Test func aTrialIsTriedAgainAfterAPassingFaultAndOnlyFailedTrialsOnDemand() async throws {

@@ -15,7 +15,7 @@ extension Runs { @Suite struct DefaultModelTests {
   /// The trial whose losses the weights' file tells.
   private static func trial() throws -> TrialFolder {
     let training = try #require(TrainedWeights(header: weights)), results = "\(package)/results"
-    let folders = try FileManager.default.contentsOfDirectory(atPath: results).sorted().flatMap { ResultsFolder(path: "\(results)/\($0)").allTrials() }
+    let folders = try FileManager.default.contentsOfDirectory(atPath: results).sorted().flatMap { try ResultsFolder(path: "\(results)/\($0)").allTrials() }
     return try #require(folders.first { $0.readRecord()?.losses == training.losses }, "no committed record is of this model")
   }
 
@@ -31,7 +31,7 @@ extension Runs { @Suite struct DefaultModelTests {
     let surroundings = Surroundings(console: console, environment: [:], modelFolders: [Self.package])
     #expect(await Runner.exitCode(surroundings) { try Runner.predict(asked, surroundings) } == .done)
     // Another instruction set rounds otherwise, which can turn a pixel at the threshold and with it a hole or a small object.
-    let isAlike = trial.log.lines().start?.settings["instruction set"] == Processor.arithmetic(for: .f32)
+    let isAlike = try trial.log.lines().start?.settings["instruction set"] == Processor.arithmetic(for: .f32)
     for (image, mask) in masks {
       let ours = try PNG.read(path: "\(folder.path)/found/\(image)_mask.png").mask
       let different = zip(ours.pixels, mask.pixels).count { $0 != $1 }

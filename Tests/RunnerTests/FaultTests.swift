@@ -13,7 +13,7 @@ extension Runs { @Suite struct FaultTests {
     let transcript = Transcript()
     #expect(await bench.run(spec, transcript: transcript) == .locked)
     #expect(transcript.errors.contains("locked by another run (process \(getpid()) on "))
-    #expect(bench.trials().isEmpty)
+    #expect(try bench.trials().isEmpty)
     withExtendedLifetime(lock) {}
   }
 
@@ -88,8 +88,8 @@ extension Runs { @Suite struct FaultTests {
     }
     let code = await bench.run(spec, transcript: transcript) { $0.overrides = ["data.source=folder", "data.root=\(data)", "data.selection=all"] }
     #expect(code == .someTrialsFailed)
-    #expect(bench.trials()["sound"]?.readRecord()?.failure == nil)
-    #expect(bench.trials()["broken"]?.readRecord()?.failure?.contains(image) == true)
+    #expect(try bench.trials()["sound"]?.readRecord()?.failure == nil)
+    #expect(try bench.trials()["broken"]?.readRecord()?.failure?.contains(image) == true)
     #expect(try bench.steadyFiles()["trials.csv"]!.contains("failed"))
   }
 

@@ -57,7 +57,7 @@ import Testing
     try (whole + whole.prefix(20)).write(to: URL(fileURLWithPath: log.path))
     try log.append(.epoch(phase: "train", epoch: 2, trainLoss: 1, validationLoss: 2, seconds: 5))
     try log.append(.epoch(phase: "train", epoch: 2, trainLoss: 1, validationLoss: 2, seconds: 7))
-    let lines = log.lines()
+    let lines = try log.lines()
     #expect(lines.count == 3)
     #expect(lines.epochsDone == 2)
     #expect(lines.trainingSeconds == 17)

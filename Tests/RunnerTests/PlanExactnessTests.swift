@@ -24,9 +24,9 @@ extension Runs { @Suite struct PlanExactnessTests {
     var logs: [String: [LogLine]] = [:]
     var written: [String: Date] = [:]
 
-    init(_ bench: Bench) {
+    init(_ bench: Bench) throws {
       let folder = ResultsFolder(path: bench.results)
-      for trial in folder.allTrials() { logs[trial.fingerprint.description] = trial.log.lines() }
+      for trial in try folder.allTrials() { logs[trial.fingerprint.description] = try trial.log.lines() }
       let patches = (try? FileManager.default.contentsOfDirectory(atPath: folder.cache)) ?? []
       for path in patches.map({ "\(folder.cache)/\($0)" }) + ["\(folder.path)/report.md"] {
         written[(path as NSString).lastPathComponent] = (try? FileManager.default.attributesOfItem(atPath: path))?[.modificationDate] as? Date
@@ -113,9 +113,9 @@ extension Runs { @Suite struct PlanExactnessTests {
         $0.overrides.append("train.epochs=1")
       }
       let plan = try await plan(bench, spec, options)
-      let before = Traces(bench), transcript = Transcript()
+      let before = try Traces(bench), transcript = Transcript()
       #expect(await bench.run(spec, transcript: transcript, options) == .done, "\(edit.name): \(transcript.errors)")
-      let done = Traces(bench).jobs(since: before, plan)
+      let done = try Traces(bench).jobs(since: before, plan)
       let planned = plan.ids([.patches, .train, .fineTune, .evaluate, .time, .report])
       #expect(planned == done, "\(edit.name): planned and not done \(planned.subtracting(done)), done and not planned \(done.subtracting(planned))")
       // Preprocessing keeps nothing: it is done with the patches it goes into.

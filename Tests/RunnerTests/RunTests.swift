@@ -22,7 +22,7 @@ extension Runs { @Suite struct RunTests {
       "report.md", "table.csv", "trials.csv", "images.csv", "losses.csv", "timings.csv", "spec.resolved.yaml", "provenance.json", "figures/losses.svg",
       "figures/segmentation.png", "figures/preprocessing.png",
     ] { #expect(FileManager.default.fileExists(atPath: "\(bench.results)/\(file)"), "\(file)") }
-    let folders = bench.trials()
+    let folders = try bench.trials()
     #expect(Set(folders.keys) == ["U-Net", "U-Net+"])
     for folder in folders.values {
       let names = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
@@ -46,7 +46,7 @@ extension Runs { @Suite struct RunTests {
     let bench = try Bench()
     let trials = "[{name: whole, model.architecture: unet+}, {name: half, model.architecture: unet+, train.precision: bf16}]"
     #expect(await bench.run(try bench.spec(trials: trials)) == .done)
-    #expect(bench.trials().count == 2)
+    #expect(try bench.trials().count == 2)
     let timings = try String(contentsOfFile: "\(bench.results)/timings.csv", encoding: .utf8).split(separator: "\n")
     // Times are taken in both where the processor has both; the trial's own is marked.
     #expect(timings.dropFirst().filter { $0.hasSuffix(",1") }.map { $0.split(separator: ",")[3] } == ["f32", "bf16"])
@@ -92,7 +92,7 @@ extension Runs { @Suite struct RunTests {
     #expect(plan.output.contains("checkpoint after epoch 1 of 3"))
     #expect(await bench.run(spec, out: cut) == .done)
     try expectSame(bench.steadyFiles(cut), bench.steadyFiles())
-    #expect(bench.trials(cut)["U-Net"]?.log.lines().epochCount == 3)
+    #expect(try bench.trials(cut)["U-Net"]?.log.lines().epochCount == 3)
   }
 
   @Test func aCloneReportsWithoutTraining() async throws {
@@ -100,7 +100,7 @@ extension Runs { @Suite struct RunTests {
     #expect(await bench.run(spec) == .done)
     let before = try bench.steadyFiles()
     try FileManager.default.removeItem(atPath: "\(bench.results)/cache")
-    for folder in bench.trials().values { try FileManager.default.removeItem(atPath: folder.weights) }
+    for folder in try bench.trials().values { try FileManager.default.removeItem(atPath: folder.weights) }
     try FileManager.default.removeItem(atPath: "\(bench.results)/report.md")
     try FileManager.default.removeItem(atPath: "\(bench.results)/figures")
     let transcript = Transcript()
@@ -141,7 +141,7 @@ extension Runs { @Suite struct RunTests {
     #expect(await bench.run(spec, transcript: transcript) == .done, "\(transcript.errors)")
     #expect(transcript.output.components(separatedBy: "train epoch").count - 1 == 3, "three epochs in all, and two of fine-tuning")
     #expect(transcript.output.components(separatedBy: "fine-tune epoch").count - 1 == 2)
-    #expect(!FileManager.default.fileExists(atPath: bench.trials()["plain"]!.checkpoint.newest))
+    #expect(!FileManager.default.fileExists(atPath: try bench.trials()["plain"]!.checkpoint.newest))
     let alone = "\(bench.folder.path)/alone"
     #expect(await bench.run(try bench.spec(trials: "[\(tuned)]", name: "alone"), out: alone) == .done)
     let (shared, whole) = (try #require(bench.trials()["tuned"]?.readRecord()), try #require(bench.trials(alone)["tuned"]?.readRecord()))
@@ -169,8 +169,8 @@ extension Runs { @Suite struct RunTests {
     #expect(await bench.run(spec, transcript: transcript) { $0.retries = 1 } == .someTrialsFailed)
     #expect(!transcript.output.contains("trying again"), "it would fail in the same way")
     #expect(transcript.errors.contains("broken failed: the loss is not a finite number in epoch 1"))
-    #expect(bench.trials()["broken"]?.readRecord()?.failure?.contains("not a finite number") == true)
-    #expect(bench.trials()["sound"]?.readRecord()?.failure == nil)
+    #expect(try bench.trials()["broken"]?.readRecord()?.failure?.contains("not a finite number") == true)
+    #expect(try bench.trials()["sound"]?.readRecord()?.failure == nil)
     let plan = Transcript()
     #expect(await bench.plan(spec, transcript: plan) == .workToDo)
     #expect(plan.output.contains("failed before: the loss is not a finite number"))
@@ -182,7 +182,7 @@ extension Runs { @Suite struct RunTests {
     #expect(await bench.run(spec) { $0.overrides = ["evaluate.on=validation"] } == .done)
     let report = try bench.steadyFiles()["report.md"]!
     #expect(report.contains("**Scored on validation images**") && report.contains("means over the 1 validation images"))
-    let folders = ResultsFolder(path: bench.results).allTrials()
+    let folders = try ResultsFolder(path: bench.results).allTrials()
     let scored = folders.compactMap { $0.readRecord() }.map { ($0.seed, $0.images.map(\.image)) }
     #expect(scored.count == 3)
     // The test images are scored without training again, and are others.

@@ -44,7 +44,7 @@ extension Runs { @Suite struct SharingTests {
       while Interrupts.signalReceived == nil { usleep(100) }
     }
     #expect(await bench.run(spec, transcript: transcript, out: cut) { ($0.jobs, $0.threads) = (2, 1) } == .terminated)
-    for (name, folder) in bench.trials(cut) {
+    for (name, folder) in try bench.trials(cut) {
       #expect(!folder.checkpoint.present.isEmpty || folder.trainedWeights() != nil, "\(name)")
     }
     #expect(await bench.run(spec, out: cut) { ($0.jobs, $0.threads) = (2, 1) } == .done)
@@ -62,8 +62,8 @@ extension Runs { @Suite struct SharingTests {
     #expect(Expectation.notes(session).contains { $0.hasPrefix("large would fail: its training is planned to take ") })
     let outcome = try LocalExecutor(session, options, surroundings.console).run()
     #expect(outcome.failures.map(\.trial) == ["large"] && outcome.failures[0].reason.hasSuffix("MB in this test"))
-    #expect(bench.trials()["large"]?.readRecord()?.failure == outcome.failures.first?.reason)
-    #expect(bench.trials()["small"]?.readRecord()?.failure == nil)
+    #expect(try bench.trials()["large"]?.readRecord()?.failure == outcome.failures.first?.reason)
+    #expect(try bench.trials()["small"]?.readRecord()?.failure == nil)
   }
 
   // MARK: One writer
@@ -112,6 +112,6 @@ extension Runs { @Suite struct SharingTests {
       if text.contains("waiting for it to end") { kill(getpid(), SIGINT) }
     }
     #expect(await bench.run(spec, transcript: transcript) { $0.wait = true } == .interrupted)
-    #expect(bench.trials().isEmpty)
+    #expect(try bench.trials().isEmpty)
   }
 }}
