@@ -1,4 +1,5 @@
 import Diagnostics
+import Engine
 import ExperimentGraph
 import ExperimentSpec
 import Files
@@ -37,6 +38,8 @@ struct Reuse: Sendable {
       loans.append((finished, own))
       snapshot.finished.formUnion([fingerprint, time].compactMap { $0 })
       snapshot.failures[fingerprint] = nil
+      // Its weights come along, where they are there: what else starts from that training need not train.
+      if let trained = finished.trainedWeights(), (try? Safetensors.read(finished.weights, ours: true)) != nil { snapshot.finished.insert(trained.fingerprint) }
     }
     if !loans.isEmpty { snapshot.finished.remove(graph.jobs.last!.fingerprint) }
   }

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct ShippedTests {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-  @Test(arguments: ["quickstart", "first-light", "table1", "table2", "lambda", "depth", "upsampling", "width", "controls"])
+  @Test(arguments: ["quickstart", "first-light", "table1", "table2", "lambda", "depth", "upsampling", "width", "controls", "scoring"])
   func everyShippedSpecIsValid(_ name: String) throws {
     let experiment = try Experiment.load(path: Self.root.appending(path: "experiments/\(name).yaml").path)
     #expect(experiment.name == name)

@@ -25,30 +25,37 @@ extension Runs { @Suite struct BaselineTests {
   }
 
   private func openJobs(of trial: String, _ bench: Bench, _ spec: String, _ overrides: [String]) async throws -> [String] {
-    struct Jobs: Decodable {
-      struct Job: Decodable { var kind, trial, state: String }
-      var jobs: [Job]
-    }
     let plan = Transcript()
     #expect(await bench.plan(spec, transcript: plan) { $0.overrides = overrides } == .workToDo)
     return try JSONDecoder().decode(Jobs.self, from: Data(plan.output.utf8)).jobs.filter { $0.trial == trial && $0.state != "cached" }.map(\.kind)
   }
 
+  private struct Jobs: Decodable {
+    struct Job: Decodable { var kind, trial, state: String }
+    var jobs: [Job]
+  }
+
   @Test func whatAnotherExperimentHasFinishedIsTakenOver() async throws {
     let bench = try Bench(), one = "\(bench.results)/one", two = "\(bench.results)/two"
-    let first = try bench.spec(name: "one"), trials = "[{name: A, model.architecture: unet}, {name: B, model.architecture: unet, model.base_filters: 1}]"
+    let first = try bench.spec(name: "one")
+    let others = "{name: B, model.architecture: unet, model.base_filters: 1}, {name: C, model.architecture: unet, evaluate.threshold: 0.4}"
+    let trials = "[{name: A, model.architecture: unet}, \(others)]"
     #expect(await bench.run(first, out: one) == .done)
     let alone = try bench.spec(trials: trials, name: "two"), transcript = Transcript(), plan = Transcript()
     let second = try bench.spec(trials: trials, extra: "reuse: [one]", name: "two")
     #expect(await bench.plan(second, transcript: plan) { $0.out = two } == .workToDo)
+    // C is A scored otherwise: with the weights at hand, only B trains.
+    let open = try JSONDecoder().decode(Jobs.self, from: Data(plan.output.utf8)).jobs.filter { $0.state != "cached" }
+    #expect(open.filter { $0.kind == "train" }.map(\.trial) == ["B"] && open.filter { $0.kind == "evaluate" }.map(\.trial) == ["B", "C"])
     #expect(!FileManager.default.fileExists(atPath: two))
     #expect(await bench.run(second, transcript: transcript, out: two) == .done, "\(transcript.errors)")
-    #expect(!transcript.output.contains("A: train epoch") && transcript.output.contains("B: train epoch 1/3"))
+    #expect(!transcript.output.contains("A: train epoch") && !transcript.output.contains("C: train epoch"))
+    #expect(transcript.output.contains("B: train epoch 1/3"))
     // The copy is a trial of its own: the same record under its new name, and nothing is left to do where the other is gone.
     try FileManager.default.removeItem(atPath: one)
     #expect(await bench.plan(second) { $0.out = two } == .done)
     let report = try String(contentsOfFile: "\(two)/trials.csv", encoding: .utf8)
-    #expect(report.contains("\nA,1,unet,2,3,") && report.contains("\nB,1,unet,1,3,"))
+    #expect(report.contains("\nA,1,unet,2,3,") && report.contains("\nB,1,unet,1,3,") && report.contains("\nC,1,unet,2,3,"))
     #expect(await bench.run(alone, out: "\(bench.results)/three") == .done)
     #expect(try String(contentsOfFile: "\(bench.results)/three/trials.csv", encoding: .utf8) == report)
   }
