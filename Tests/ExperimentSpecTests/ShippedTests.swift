@@ -37,7 +37,6 @@ import Testing
     #expect(String(text[from.upperBound..<to.lowerBound]) == current, "RECORD_GOLDENS=1 writes it anew")
   }
 
-  /// The example of every part of a sweep counts its own trials, by `expect`.
   /// The front page's table and picture are those of the report that its marker names: `<!-- results: results/table2 -->` is all it takes to swap them.
   @Test func resultsInTheReadmeAreTheReports() throws {
     let file = Self.root.appending(path: "README.md"), text = try String(contentsOf: file, encoding: .utf8)
@@ -52,6 +51,7 @@ import Testing
     #expect(found.shown == current, "RECORD_GOLDENS=1 writes it anew")
   }
 
+  /// The example of every part of a sweep counts its own trials, by `expect`.
   @Test func sweepInTheReadmeIsValid() throws {
     let text = try String(contentsOf: Self.root.appending(path: "README.md"), encoding: .utf8)
     let section = try #require(text.range(of: "### Sweeps\n")), from = try #require(text.range(of: "```yaml\n", range: section.upperBound..<text.endIndex))
