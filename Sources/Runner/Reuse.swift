@@ -26,9 +26,9 @@ struct Reuse: Sendable {
   func digest(of settings: DataSettings) -> String? { lenders.lazy.compactMap { $0.trials.digest(of: settings) }.first }
 
   /// Finds the trials that have no scores in `folder` and stand finished elsewhere, with their times; `snapshot` then counts them as done,
-  /// and the report as to be made.
-  mutating func find(_ graph: ExperimentGraph, _ trials: [Int], in folder: ResultsFolder, _ snapshot: inout Snapshot) {
-    for trial in trials {
+  /// and the report as to be made. `--only` limits what runs, and nothing of this does.
+  mutating func find(_ graph: ExperimentGraph, in folder: ResultsFolder, _ snapshot: inout Snapshot) {
+    for trial in graph.experiment.trials.indices {
       let fingerprint = graph.fingerprint(ofTrial: trial), own = folder.trial(fingerprint), time = graph.job(.time, of: trial)?.fingerprint
       guard !own.hasScores, !loans.contains(where: { $0.to.path == own.path }) else { continue }
       let finished = lenders.lazy.filter { lender in

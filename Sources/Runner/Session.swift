@@ -68,7 +68,7 @@ struct Session: Sendable {
     if options.onlyFailed { selected = selected.filter { [graph] in folder.trial(graph.fingerprint(ofTrial: $0)).readRecord()?.failure != nil } }
     damage = []
     var snapshot = options.fresh ? Snapshot() : try Snapshot(of: folder, graph, earlier, damage: &damage)
-    if !options.fresh { reuse.find(graph, selected, in: folder, &snapshot) }
+    if !options.fresh { reuse.find(graph, in: folder, &snapshot) }
     self.reuse = reuse
     for settings in data.keys {
       for trial in experiment.trials.indices where experiment.trials[trial].settings.data == settings {
