@@ -56,12 +56,12 @@ let package = Package(
     .target(name: "Engine", dependencies: ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: fastSwift),
     .target(name: "Exchange", dependencies: ["CZlib", "Diagnostics", "Files", "TensorCore", "Imaging", "Ops", "NetworkGraph", "Architectures", "Engine", .product(name: "SwiftProtobuf", package: "swift-protobuf")], exclude: ["onnx.proto"]),
     .target(name: "Metrics", dependencies: ["Imaging"], swiftSettings: fastSwift),
-    .target(name: "Report", dependencies: ["Diagnostics", "Files", "ExperimentSpec", "TensorCore", "NetworkGraph", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
+    .target(name: "Report", dependencies: ["Diagnostics", "Files", "ExperimentSpec", "TensorCore", "NetworkGraph", "Imaging", .product(name: "OrderedCollections", package: "swift-collections"), .product(name: "SwiftCSV", package: "SwiftCSV"), .product(name: "Subprocess", package: "swift-subprocess")], swiftSettings: fastSwift),
     .target(name: "TensorBoard", dependencies: ["Diagnostics", .product(name: "SwiftProtobuf", package: "swift-protobuf")], exclude: ["event.proto"]),
     .target(name: "Runner", dependencies: [
       "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "TensorCore", "Imaging", "Engine", "Ops", "NetworkGraph", "Architectures", "Metrics", "Report",
       "TensorBoard", "Exchange",
-      .product(name: "Subprocess", package: "swift-subprocess"),
+      .product(name: "OrderedCollections", package: "swift-collections"), .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .executableTarget(
       name: "runner", dependencies: ["Diagnostics", "Runner", .product(name: "ArgumentParser", package: "swift-argument-parser")],

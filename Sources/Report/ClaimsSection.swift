@@ -1,4 +1,5 @@
 import ExperimentSpec
+import OrderedCollections
 
 /// "Claims": each sentence, what was measured, how it was judged, and the verdict.
 struct ClaimsSection {
@@ -10,17 +11,27 @@ struct ClaimsSection {
   func text() -> String {
     guard !claims.isEmpty || !clockClaims.isEmpty else { return "" }
     let header = ["claim", "metric", "measured", "asked for", "difference", "95 % interval", "p, Holm", "judged by", "verdict"]
-    let rows = claims.map { line($0, "") } + clockClaims.map { line($0, " " + Markdown.clock) }
+    let rows = claims.filter(\.isMeasured).map { line($0, "") } + clockClaims.filter(\.isMeasured).map { line($0, " " + Markdown.clock) }
     var text = "## Claims\n\n"
     if !claims.isEmpty { text += tally(claims, "on scores, losses and weights") + "\n" }
     if !clockClaims.isEmpty { text += tally(clockClaims, "on times") + " \(Markdown.clock)\n" }
-    return text + "\n" + Markdown.table(header, rows, numeric: false) + "\n" + methods()
+    if !rows.isEmpty { text += "\n" + Markdown.table(header, rows, numeric: false) }
+    return text + "\n" + methods()
   }
 
   private func tally(_ rows: [ClaimRow], _ what: String) -> String {
     let counts = [ClaimRow.Verdict.holds, .doesNotHold, .open].map { verdict in rows.count { $0.verdict == verdict.rawValue } }
     return "Of \(Markdown.count(rows.count, "claim")) \(what): \(counts[0]) hold\(counts[0] == 1 ? "s" : ""), \(counts[1]) do\(counts[1] == 1 ? "es" : "") not hold, "
-      + "\(counts[2]) cannot be told."
+      + "\(counts[2]) cannot be told\(wanting(rows))."
+  }
+
+  /// What keeps claims out of the table.
+  private func wanting(_ rows: [ClaimRow]) -> String {
+    let open = rows.filter { !$0.isMeasured }
+    if open.isEmpty { return "" }
+    let trials = open.flatMap { row in [row.trialMean == nil ? row.trial : nil, row.referenceMean == nil ? row.reference : nil].compactMap { $0 } }
+    let names = OrderedSet(trials).map(Markdown.plain).joined(separator: ", ")
+    return ", of which \(open.count) lack\(open.count == 1 ? "s" : "") a measurement and \(open.count == 1 ? "is" : "are") not in the table (\(names))"
   }
 
   private func line(_ row: ClaimRow, _ mark: String) -> [String] {
@@ -97,4 +108,9 @@ struct ClaimsSection {
         + (claims.isEmpty ? "" : " Unrounded: [claims.csv](claims.csv)."))
     return notes.map { "- \($0)\n" }.joined()
   }
+}
+
+extension ClaimRow {
+  /// Whether all that it compares is there.
+  fileprivate var isMeasured: Bool { trialMean != nil && referenceMean != nil }
 }

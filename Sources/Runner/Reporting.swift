@@ -8,6 +8,7 @@ import Foundation
 import Imaging
 import Metrics
 import NetworkGraph
+import OrderedCollections
 import Report
 
 /// From records, logs and, where it is at hand, the data to everything a report shows.
@@ -131,7 +132,7 @@ struct Reporting {
     }
     if groups.count == 1 { return groups[0].rows.map { NamedValue(key: $0.key, value: $0.value) } }
     return groups.flatMap { group in
-      group.rows.map { NamedValue(key: "\($0.key) (\(NSOrderedSet(array: group.trials).compactMap { $0 as? String }.joined(separator: ", ")))", value: $0.value) }
+      group.rows.map { NamedValue(key: "\($0.key) (\(OrderedSet(group.trials).joined(separator: ", ")))", value: $0.value) }
     }
   }
 

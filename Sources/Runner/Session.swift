@@ -4,6 +4,7 @@ import Engine
 import ExperimentGraph
 import ExperimentSpec
 import Foundation
+import OrderedCollections
 import Report
 import Schedule
 
@@ -94,7 +95,7 @@ struct Session: Sendable {
     guard let pattern else { return all }
     let selected = all.filter { matches(graph.experiment.trials[$0].name, pattern: pattern) || matches(graph.label(ofTrial: $0), pattern: pattern) }
     guard !selected.isEmpty else {
-      let names = NSOrderedSet(array: all.map { graph.experiment.trials[$0].name }).compactMap { $0 as? String }
+      let names = OrderedSet(all.map { graph.experiment.trials[$0].name })
       throw UserError(
         "--only \(pattern): no trial of \(graph.experiment.name) is called so", exitCode: .badCommandOrSpec, hints: ["trials: \(names.joined(separator: ", "))"])
     }

@@ -7,6 +7,13 @@ import Testing
 
 /// Each fault ends with its exit code, says what is wrong, and leaves nothing half-written.
 extension Runs { @Suite struct FaultTests {
+  @Test func aPatternThatFitsNoTrialIsToldTheirNamesOnce() async throws {
+    let bench = try Bench(), transcript = Transcript()
+    let spec = try bench.spec(extra: "sweep: {grid: {seed: [1, 2]}}")
+    #expect(await bench.run(spec, transcript: transcript) { $0.only = "V-Net" } == .badCommandOrSpec)
+    #expect(transcript.errors.hasSuffix("--only V-Net: no trial of tiny is called so\n  trials: U-Net, U-Net+\n"), "\(transcript.errors)")
+  }
+
   @Test func aLockedFolderNamesItsHolder() async throws {
     let bench = try Bench(), spec = try bench.spec()
     let lock = try ResultsLock(ResultsFolder(path: bench.results))
