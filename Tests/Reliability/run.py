@@ -56,9 +56,9 @@ def main():
     for part in parts:
         arguments = ["--seconds", str(options.fuzz_seconds)] if part == "fuzz" else [os.path.abspath(options.runner)]
         print(f"== {part}", flush=True)
-        began = time.monotonic()
+        began, built_from = time.monotonic(), options.built_from or commit()  # before: others may commit meanwhile
         code = subprocess.run([sys.executable, os.path.join(HERE, part + ".py"), *arguments, "--out", os.path.abspath(options.out)]).returncode
-        past[part] = {"part": part, "commit": options.built_from or commit(), "date": time.strftime("%Y-%m-%d"), "processor": processor(), "cores": len(os.sched_getaffinity(0)),
+        past[part] = {"part": part, "commit": built_from, "date": time.strftime("%Y-%m-%d"), "processor": processor(), "cores": len(os.sched_getaffinity(0)),
                       "seconds": round(time.monotonic() - began), "exit": code}
         write_csv(path, list(past[part]), [past[name] for name in report.PARTS if name in past])
     report.write(options.out)
