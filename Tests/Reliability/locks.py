@@ -46,7 +46,7 @@ def main():
                 time.sleep(0.01)
             second = start(runner, spec, out)
             said = second.communicate()[0]
-            if first.poll() is None and (second.returncode != 4 or f"process {first.pid} on " not in said or "runner run" not in said):
+            if first.poll() is None and (second.returncode != 4 or f"process {first.pid} on " not in said or f"{os.path.basename(runner)} run" not in said):
                 faults.append(f"the second run: exit {second.returncode}: {said.strip()}")
             waiting = [start(runner, spec, out, "--wait")]
             time.sleep(draw.uniform(0, length / 2))
