@@ -49,7 +49,7 @@ let package = Package(
     room("Engine", ["Diagnostics", "Files", "CKernels", "TensorCore", "Ops", "NetworkGraph", "Architectures", crypto]),
     room("Metrics", ["Imaging"], plain),
     room("Report", [
-      "Diagnostics", "Files", "ExperimentSpec", "TensorCore", "NetworkGraph", "Imaging", .product(name: "SwiftCSV", package: "SwiftCSV"),
+      "Diagnostics", "Files", "ExperimentSpec", "TensorCore", "NetworkGraph", "Imaging", orderedCollections, .product(name: "SwiftCSV", package: "SwiftCSV"),
       .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .target(
@@ -61,7 +61,7 @@ let package = Package(
       ], path: "Rooms/Exchange", exclude: ["onnx.proto"], swiftSettings: plain),
     room("Runner", [
       "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Datasets", "Files", "TensorCore", "Imaging", "Engine", "Ops", "NetworkGraph", "Architectures", "Metrics", "Report", "TensorBoard", "Exchange",
-      .product(name: "Subprocess", package: "swift-subprocess"),
+      orderedCollections, .product(name: "Subprocess", package: "swift-subprocess"),
     ]),
     .target(name: "CLibFuzzer", path: "Sources/CLibFuzzer"),
     .executableTarget(name: "fuzz", dependencies: [
