@@ -24,7 +24,7 @@ struct BeyondSection {
     rows += shown.map { kind in line("\(kind.precision), \(Markdown.count(kind.threads, "thread")) (ms/patch)") { time($0, kind) } }
     for key in ["size_mb", "multiply_adds", "peak_rss_mb"] {
       let metric = Metric.all.first { $0.key == key }!
-      rows.append(line(key == "peak_rss_mb" ? "Peak resident memory (MB)" : metric.label) { metric.print(data.statistic(metric, of: $0).mean) })
+      rows.append(line(metric.label) { metric.print(data.statistic(metric, of: $0).mean) })
     }
     return Markdown.table([""] + trials.map(Markdown.plain), rows)
       + "\nOne patch at a time; medians of the passes over all test patches, averaged over seeds; – was not measured. Memory is the process's, from a trial's "

@@ -51,7 +51,7 @@ struct Metric {
       Metric(key: "ms_per_patch", label: "Inference time (ms/patch)", digits: 1, source: .clock(\.millisecondsPerPatchMedian)),
       Metric(key: "ms_per_patch_min", label: "Inference time, fastest pass (ms/patch)", digits: 1, source: .clock(\.millisecondsPerPatchMinimum)),
       Metric(key: "train_seconds", label: "Training time (s)", digits: 0, source: .clock(\.trainSeconds)),
-      Metric(key: "peak_rss_mb", label: "Peak memory (MB)", digits: 0, source: .clock(\.peakRSSMegabytes)),
+      Metric(key: "peak_rss_mb", label: "Peak resident memory (MB)", digits: 0, source: .clock(\.peakRSSMegabytes)),
     ]
   }
 

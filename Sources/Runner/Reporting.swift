@@ -65,7 +65,7 @@ struct Reporting {
       name: session.experiment.name, title: session.experiment.title, report: session.experiment.report,
       expected: trials.map { ExpectedTrial(trial: $0.name, seed: $0.settings.seed) },
       records: trials.indices.compactMap { records[$0] }, timings: trials.indices.flatMap(timings(ofTrial:)),
-      settings: settingRows { $0.statedInPaper }, notStated: settingRows { !$0.statedInPaper }, data: dataRows(), provenance: provenance(isNewRun: isNewRun),
+      settings: settingRows { $0.statedInPaper }, notStated: settingRows { !$0.statedInPaper }, data: dataRows(), provenance: try provenance(isNewRun: isNewRun),
       scored: scoredImages, segmentation: figures.segmentation, preprocessing: figures.preprocessing, examples: figures.examples, networks: networks(),
       profiles: profiles())
   }
@@ -136,8 +136,8 @@ struct Reporting {
     }
   }
 
-  /// A new run says what it ran on; a report made again keeps what its runs said.
-  private func provenance(isNewRun: Bool) -> [ProvenanceRow] {
+  /// A new run says what it ran on; a report made again keeps what its runs said. Throws `UserError` (exit 5) where that cannot be read.
+  private func provenance(isNewRun: Bool) throws -> [ProvenanceRow] {
     let report = session.graph.jobs.last!.fingerprint.description
     let settings = session.experiment.trials.map(\.settings)
     func distinct(_ values: [String]) -> String { Array(Set(values)).sorted().joined(separator: ", ") }
@@ -151,7 +151,7 @@ struct Reporting {
       ProvenanceRow(key: "threads", value: "\(session.threads)", clock: true),
       ProvenanceRow(key: "report_fingerprint", value: report, clock: false),
     ]
-    guard !isNewRun, let data = try? Data(contentsOf: URL(fileURLWithPath: session.folder.provenance)),
+    guard !isNewRun, let data = try DurableFile.contents(of: session.folder.provenance),
       let stated = try? JSONDecoder().decode([String: Stated].self, from: data)
     else { return rows }
     for place in rows.indices where rows[place].key != "report_fingerprint" {
