@@ -1,4 +1,5 @@
 // The public functions of "Convolutions": each hands over to the path chosen for the shape and the instruction set.
+#include "conv_amx.h"
 #include "conv_direct.h"
 #include "conv_gemm.h"
 #include "conv_pointwise.h"
@@ -8,7 +9,8 @@
 
 static const ck_conv_path *path(const ck_conv *c, ck_conv_pass pass) {
   if (ck_isa_current() == CK_ISA_REFERENCE) return &ck_conv_reference;
-  if (ck_conv_products(c, pass) == CK_BFLOAT16) return &ck_conv_direct;
+  if (ck_conv_products(c, pass) == CK_BFLOAT16)
+    return ck_isa_current() == CK_ISA_AMX ? &ck_conv_amx : &ck_conv_direct;
   if (ck_winograd_suits(c)) return &ck_conv_winograd;
   if (ck_strided_suits(c)) return &ck_conv_strided;
   if (ck_enlarged_suits(c)) return &ck_conv_enlarged;

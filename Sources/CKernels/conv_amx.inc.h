@@ -1,50 +1,154 @@
-// A tile of output by AMX (part of conv_kernels.inc.h): 32 channels × 2 rows × 16 cells, four products a tap.
+// AMX's inner loops. The including file sets the instruction set, TABLE, and EMULATED_AMX where tiles are plain C.
 //
-// TDPBF16PS adds to a tile of sums [16, 16] the product of a tile of words [16, k] and one [k, 16]. Here those are the weights
-// [channels, packed input channels], as they are packed, and the cells [packed input channels, cells], as they stand in the
-// packed planes: its rows lie a packed channel apart. k is at most 16, that is 32 input channels.
+// TDPBF16PS adds to a tile of sums [channels, cells] the product of a tile of words [channels, k] and one [k, cells]. Here those
+// are the weights, as they are packed, and cells as they stand in the packed lines, whose packed channels lie `cells` apart. k is at most 16, that
+// is 32 values. A product takes the time of the first tile's rows, whatever k: it pays to fill k.
+#define NATIVE_BF16 1
+#define DEPTH 2
+#define LANES 16
+#include "conv_packing.inc.h"
 #include "conv_amx_tiles.h"
 
-// Registers: 0 … 3 sums [channels 0 … 15, 16 … 31][row 0, 1], 4 and 5 weights, 6 and 7 cells.
-static void begin(int group) {
+// Registers: 0 … 3 sums, 4 and up weights, the rest cells.
+static void begin(int halves, int group, int channels) {
   ck_tile_config config = {.palette = 1};
   for (int t = 0; t < 8; t++) {
-    config.bytes[t] = (uint16_t)(t == 4 || t == 5 ? 4 * group : 64);
-    config.rows[t] = (uint8_t)(t >= 6 ? group : 16);
+    const int weights = t >= 4 && t < 4 + halves, cells = t >= 4 + halves;
+    config.bytes[t] = (uint16_t)(weights ? 4 * group : 64);
+    config.rows[t] = (uint8_t)(cells ? group : halves == 1 && channels < CK_TILE ? channels : CK_TILE);
   }
   tile_configure(&config);
 }
 
 static void end(void) { tile_release(); }
 
-static void tile(const ck_tile *t) {
-  enum { HALF = 16 };
-  const float *w = t->weights, *in = t->in;
+/// The words of the last, broken vector of a line.
+INLINE vec last_cells(const ck_source *line, int j, int width) {
+  const __mmask16 there = (__mmask16)((1u << (width - j)) - 1);
+  vec v[2];
+  UNROLL for (int d = 0; d < 2; d++) {
+    v[d] = line->from[d] ? (vec)_mm512_maskz_loadu_ps(there, line->from[d] + j) : (vec){0};
+    if (line->from[d] && line->mask[d]) v[d] = where_positive(v[d], (vec)_mm512_maskz_loadu_ps(there, line->mask[d] + j));
+  }
+  return words(v[0], v[1]);
+}
+
+/// A line as words, zeros before and after.
+INLINE void make_words(const ck_source *line, int width, float *made) {
+  store(made, (vec){0});
+  made += LANES;
+  int j = 0;
+  for (; j + LANES <= width; j += LANES) store(made + j, cells(line, j));
+  if (j < width) store(made + j, last_cells(line, j, width)), j += LANES;
+  store(made + j, (vec){0});
+}
+
+INLINE vec phase_of(const float *from, int odd) {
+  const vec a = load(from), z = load(from + LANES);
+  return odd ? ODD(a, z) : EVEN(a, z);
+}
+
+static void pack(const ck_amx_lines *l, ck_source plane, float *to, float *made) {
+  for (int n = l->first; n < l->first + l->lines; n++, to += l->line) {
+    const int there = n >= 0 && n < l->height && plane.from[0];
+    if (there) {
+      const ck_source line = advanced(plane, (ptrdiff_t)n * l->width);
+      make_words(&line, l->width, made);
+    }
+    for (int t = 0; t < l->tap_count; t++) {
+      float *at = to + t * l->copy;
+      const float *from = made + LANES + l->phases * l->taps[t].offset;
+      for (int j = 0; j < l->columns * LANES; j += LANES)
+        store(at + j, !there ? (vec){0} : l->phases == 1 ? load(from + j) : phase_of(from + 2 * j, l->taps[t].phase));
+    }
+  }
+}
+
+enum { TILE = CK_TILE * CK_TILE };
+
+/// 16 channels, four rows.
+static void narrow(const ck_amx_block *b, float *sums) {
+  const float *w = b->weights, *in = b->in;
   tile_zero(0);
   tile_zero(1);
   tile_zero(2);
   tile_zero(3);
-  for (int c = 0; c < t->in_channels; c += t->group, in += t->group * t->channel)
-    for (int k = 0; k < t->tap_count; k++, w += CHANNELS * t->group) {
-      tile_load(6, in + t->taps[k], t->channel);
-      tile_load(7, in + t->taps[k] + t->row, t->channel);
-      tile_load(4, w, t->group);
+  for (int c = 0; c < b->depth; c += b->group, in += b->group * b->cells)
+    for (int k = 0; k < b->tap_count; k++, w += TILE) {
+      const float *at = in + b->taps[k];
+      tile_load(4, w, CK_TILE);
+      tile_load(5, at, b->cells);
+      tile_multiply(0, 4, 5);
+      tile_load(6, at + b->row, b->cells);
+      tile_multiply(1, 4, 6);
+      tile_load(7, at + 2 * b->row, b->cells);
+      tile_multiply(2, 4, 7);
+      tile_load(5, at + 3 * b->row, b->cells);
+      tile_multiply(3, 4, 5);
+    }
+  tile_store(0, sums, 4 * CK_TILE);
+  tile_store(1, sums + CK_TILE, 4 * CK_TILE);
+  tile_store(2, sums + 2 * CK_TILE, 4 * CK_TILE);
+  tile_store(3, sums + 3 * CK_TILE, 4 * CK_TILE);
+}
+
+/// 32 channels, two rows.
+static void wide(const ck_amx_block *b, float *sums) {
+  const float *w = b->weights, *in = b->in;
+  tile_zero(0);
+  tile_zero(1);
+  tile_zero(2);
+  tile_zero(3);
+  for (int c = 0; c < b->depth; c += b->group, in += b->group * b->cells)
+    for (int k = 0; k < b->tap_count; k++, w += 2 * TILE) {
+      const float *at = in + b->taps[k];
+      tile_load(4, w, CK_TILE);
+      tile_load(6, at, b->cells);
       tile_multiply(0, 4, 6);
+      tile_load(7, at + b->row, b->cells);
       tile_multiply(1, 4, 7);
-      tile_load(5, w + HALF * t->group, t->group);
+      tile_load(5, w + TILE, CK_TILE);
       tile_multiply(2, 5, 6);
       tile_multiply(3, 5, 7);
     }
-  float sums[CHANNELS][ROWS][LANES] __attribute__((aligned(64)));
-  tile_store(0, sums[0][0], ROWS * LANES);
-  tile_store(1, sums[0][1], ROWS * LANES);
-  tile_store(2, sums[HALF][0], ROWS * LANES);
-  tile_store(3, sums[HALF][1], ROWS * LANES);
-  for (int o = 0; o < CHANNELS; o++) {
-    if (!t->to[o]) continue;
-    for (int r = 0; r < ROWS && r < t->rows; r++) {
-      const vec sum = load(sums[o][r]) + t->bias[o];
-      store_some(t->to[o] + r * t->to_row, t->relu ? positive(sum) : sum, t->columns, t->accumulate[o]);
+  tile_store(0, sums, 2 * CK_TILE);
+  tile_store(1, sums + CK_TILE, 2 * CK_TILE);
+  tile_store(2, sums + 2 * TILE, 2 * CK_TILE);
+  tile_store(3, sums + 2 * TILE + CK_TILE, 2 * CK_TILE);
+}
+
+INLINE vec finished(const ck_amx_block *b, int channel, vec sum) {
+  if (b->bias) sum += b->bias[channel];
+  return b->relu ? positive(sum) : sum;
+}
+
+static void store_block(const ck_amx_block *b, int rows, const float *sums) {
+  for (int o = 0; o < b->channels; o++) {
+    if (!b->to[o]) continue;
+    const int accumulate = b->accumulate && b->accumulate[o];
+    for (int r = 0; r < b->rows; r++) {
+      const vec sum = load(sums + (o * rows + r) * CK_TILE);
+      store_some(b->to[o] + r * b->to_row, finished(b, o, sum), b->columns, accumulate);
     }
   }
 }
+
+static void interleave_block(const ck_amx_block *b, int rows, const float *even, const float *odd) {
+  for (int o = 0; o < b->channels; o++) {
+    if (!b->to[o]) continue;
+    const int accumulate = b->accumulate && b->accumulate[o];
+    for (int r = 0; r < b->rows; r++) {
+      const ptrdiff_t i = (o * rows + r) * CK_TILE;
+      const vec a = finished(b, o, load(even + i)), z = finished(b, o, load(odd + i));
+      float *to = b->to[o] + r * b->to_row;
+      store_some(to, ZIP_LOW(a, z), b->columns, accumulate);
+      store_some(to + LANES, ZIP_HIGH(a, z), b->columns - LANES, accumulate);
+    }
+  }
+}
+
+#include "conv_amx_weights.inc.h"
+
+const ck_amx_kernels TABLE = {
+    .begin = begin, .end = end, .pack = pack, .products = {narrow, wide}, .store = store_block, .interleave = interleave_block,
+    .begin_gradient = begin_gradient, .pack_x = pack_x, .pack_dy = pack_dy, .correlate = {four_by_one, two_by_two}};

@@ -35,13 +35,43 @@
 //            weights              61 →  88    95 → 130    111 → 139    146 → 100
 //
 // Winograd's ways have a quarter of the products, or 81 for 144 at stride 2, and stay in float32: bfloat16's 8 bits do not bear
-// the transforms. AMX has 8 times VDPBF16PS's products and should win everywhere by its peak, but no processor with it was there to
-// measure; its weight gradient is VDPBF16PS's. Without either bfloat16 gains nothing, and is there to be compared with.
+// the transforms.
+//
+// One thread of an Emerald Rapids at 2.7 GHz, the best of rounds on a shared machine, float32's fastest → bfloat16 by AMX's tiles (2,700 at
+// most; where planes are 128² and more, memory lets through no more than this):
+//
+//   3 × 3             1>16 256²   8>8 256²   16>8 256²   16>16 256²   32>32 128²   64>64 64²   128>128 32²   256>256 16²
+//            forward   51 →  37   127 → 164  172 → 184    226 → 245    355 → 484    433 → 664    480 → 930     379 → 964
+//            data      16 →  24    99 → 120  138 → 123    183 → 170    310 → 377    402 → 527    463 → 861     357 → 883
+//            weights   26 →  32    96 → 136  130 → 150    153 → 216    208 → 366    243 → 510    273 → 544     246 → 332
+//
+//   stride 2                     8>16 256²  16>32 256²   32>64 128²  64>128 64²  128>256 32²
+//            forward              85 → 145   136 → 272    189 → 389   184 → 502    168 → 797
+//            data                 65 →  73   121 → 130    157 → 200   185 → 489    180 → 779
+//            weights              60 → 121   107 → 182    136 → 283   138 → 382    125 → 246
+//
+//   transposed 3 × 3            32>16 128²  96>16 128²   192>32 64²  384>64 32²  256>128 16²   128>64 32²
+//            forward             124 → 218   165 → 286    188 → 443   170 → 656    179 → 844    198 → 498
+//            data                 94 → 194   152 → 295    179 → 507   188 → 572    146 → 727    160 → 340
+//            weights              82 → 144   126 → 236    129 → 390   151 → 409    134 → 202    129 → 252
+//
+//   enlarged 2 × 2               16>8 128²  32>16 128²   128>64 32²  256>128 16²
+//            forward             182 → 206   241 → 371    460 → 1050   516 → 1426
+//            data                144 → 173   201 → 320    415 → 692    463 → 1173
+//            weights             160 → 139   206 → 250    330 → 497    358 → 304
+//
+//   transposed 2 × 2            32>16 128²   64>32 64²   128>64 32²  256>128 16²
+//            forward              60 → 114    78 → 197     88 → 396    94 → 600
+//            data                 49 →  96    69 → 186     77 → 247    93 → 479
+//            weights              43 →  69    68 → 112     78 → 199    96 → 182
+//
+// Without either instruction bfloat16 gains nothing, and is there to be compared with.
 static int suits(const ck_conv *c, ck_conv_pass pass) {
   enum { enough_channels = 16 };
   if (ck_pointwise_suits(c)) return 0;
   ck_isa isa = ck_isa_current();
-  if (isa < CK_ISA_AVX512BF16 || (isa == CK_ISA_AMX && pass != CK_BACKWARD_WEIGHTS)) return 1;
+  if (isa < CK_ISA_AVX512BF16) return 1;
+  if (isa == CK_ISA_AMX) return !(pass == CK_FORWARD && c->in_channels == 1 && ck_winograd_suits(c));
   if (ck_winograd_suits(c) || ck_enlarged_suits(c)) return ck_min(c->in_channels, c->out_channels) < enough_channels;
   if (ck_strided_suits(c)) return c->kind == CK_CONV && pass != CK_BACKWARD_DATA;
   return !(pass == CK_BACKWARD_WEIGHTS && ck_gemm_suits(c) && c->in_channels >= 256);
@@ -56,7 +86,6 @@ const ck_conv_kernels *ck_conv_bf16_current(void) {
 #if defined(__x86_64__)
   switch (ck_isa_current()) {
   case CK_ISA_AMX:
-    return ck_isa_emulates_amx() ? &ck_conv_bf16_amx_emulated : &ck_conv_bf16_amx;
   case CK_ISA_AVX512BF16:
     return &ck_conv_bf16_avx512bf16;
   case CK_ISA_AVX512:

@@ -14,7 +14,7 @@ enum { STRIP_FLOATS = 96 * 1024, ENOUGH_TASKS = 8, FEWEST_CHANNELS = 32 };
 typedef struct {
   const ck_conv_kernels *k;
   ck_taps taps;
-  int packed_in, group;                // packed input channels, and how many of them a tile takes at a time
+  int packed_in;                       // packed input channels
   int images, in_channels, out_channels, in_height, in_width, out_height, out_width;
   int cells_high, cells_wide;          // of one phase of the output
   int vectors;                         // a row of cells
@@ -58,9 +58,7 @@ static gather plan(const ck_conv *c, int backward) {
   }
   const ck_axis *y = &g.taps.y, *x = &g.taps.x;
   int phases = y->in_phases * x->in_phases, halo = y->high - y->low;
-  int needed = ck_divide_up(g.in_channels, k->depth), groups = ck_divide_up(needed, k->group);
-  g.group = ck_divide_up(needed, groups);
-  g.packed_in = groups * g.group;
+  g.packed_in = ck_divide_up(g.in_channels, k->depth);
   g.cells_high = ck_divide_up(g.out_height, y->out_phases);
   g.cells_wide = ck_divide_up(g.out_width, x->out_phases);
   g.vectors = ck_divide_up(g.cells_wide, k->lanes);
@@ -88,7 +86,7 @@ static int tasks(const gather *g) { return g->images * g->strips * g->parts; }
 
 static size_t scratch_floats(const gather *g) { return (size_t)(g->packed_in * g->channel); }
 
-// ---- Weights: [block of channels][phase][group of packed channels][tap][channel of the block][packed channel of the group]
+// ---- Weights: [block of channels][phase][packed channel][tap][channel of the block]
 
 static size_t packed_floats(const gather *g) {
   return (size_t)ck_round_up(g->out_channels, g->k->channels) * g->packed_in * g->taps.total;
@@ -114,17 +112,16 @@ static void pack_weights(const ck_conv *c, const gather *g, int backward, const 
   for (int first = 0; first < g->out_channels; first += g->k->channels)
     for (int p = 0; p < y->out_phases; p++)
       for (int q = 0; q < x->out_phases; q++)
-        for (int group = 0; group < g->packed_in; group += g->group)
+        for (int i = 0; i < g->packed_in; i++)
           for (int a = 0; a < y->count[p]; a++)
             for (int b = 0; b < x->count[q]; b++)
-              for (int o = first; o < first + g->k->channels; o++)
-                for (int i = group; i < group + g->group; i++, packed++) {
-                  const ck_tap row = y->taps[p][a], column = x->taps[q][b];
-                  if (g->k->depth == 1) *packed = weight(c, g, backward, kernel, o, i, row, column);
-                  else
-                    ck_bf16_set_word(packed, weight(c, g, backward, kernel, o, 2 * i, row, column),
-                                     weight(c, g, backward, kernel, o, 2 * i + 1, row, column));
-                }
+              for (int o = first; o < first + g->k->channels; o++, packed++) {
+                const ck_tap row = y->taps[p][a], column = x->taps[q][b];
+                if (g->k->depth == 1) *packed = weight(c, g, backward, kernel, o, i, row, column);
+                else
+                  ck_bf16_set_word(packed, weight(c, g, backward, kernel, o, 2 * i, row, column),
+                                   weight(c, g, backward, kernel, o, 2 * i + 1, row, column));
+              }
 }
 
 // ---- The pass
@@ -142,7 +139,7 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
   const ck_conv_kernels *k = g->k;
   const ck_axis *y = &g->taps.y, *x = &g->taps.x;
   int wide = x->out_phases == 2;
-  ck_tile t = {.channel = g->channel, .row = g->row, .in_channels = g->packed_in, .group = g->group};
+  ck_tile t = {.channel = g->channel, .row = g->row, .in_channels = g->packed_in};
   float *to[CK_MAX_CHANNELS];
   int accumulate[CK_MAX_CHANNELS];
   int stored = 0;
@@ -219,11 +216,9 @@ static void run(const gather *g, int task, const operands *a, float *scratch) {
     k->pack(scratch + i * g->channel, g->plane, g->row, g->packed_rows, first_row + y->low, x->low, source, g->in_height, g->in_width,
             y->in_phases);
   }
-  if (k->begin) k->begin(g->group);
   int end = ck_min((part + 1) * g->part, g->out_channels);
   for (int o = part * g->part; o < end; o += k->channels)
     run_block(g, a, n, o, first_row, a->packed + (ptrdiff_t)o * g->packed_in * g->taps.total, scratch);
-  if (k->end) k->end();
 }
 
 // ---- The path

@@ -3,7 +3,7 @@
 #pragma once
 #include "CKernels.h"
 
-enum { CK_MAX_CHANNELS = 32, CK_MAX_ROWS = 8, CK_MAX_LANES = 16, CK_MAX_STREAMS = 8, CK_MAX_TAPS = 16 };
+enum { CK_MAX_CHANNELS = 4, CK_MAX_ROWS = 8, CK_MAX_LANES = 16, CK_MAX_STREAMS = 8, CK_MAX_TAPS = 16 };
 
 /// What is packed into one plane: `depth` channels (or images, in the weight gradient), each ⊙ [mask > 0] where it has a
 /// mask. NULL stands for zeros. float32 takes the first alone.
@@ -15,10 +15,10 @@ typedef struct {
 typedef struct {
   const float *in;                     ///< packed planes, at the tile's first cell
   ptrdiff_t channel, row;              ///< distances between packed channels and rows
-  int in_channels, group;              ///< packed channels, and how many of them are taken at a time
+  int in_channels;                     ///< packed
   int tap_count;
   const ptrdiff_t *taps;
-  const float *weights;                ///< [in_channels / group][tap_count][channels of the tile][group]
+  const float *weights;                ///< [in_channels][tap_count][channels of the tile]
   float bias[CK_MAX_CHANNELS];
   // Where it goes. A channel with NULL is not stored.
   float *to[CK_MAX_CHANNELS];
@@ -43,13 +43,8 @@ typedef struct {
 typedef struct {
   int lanes;
   int depth;                           ///< values a packed cell holds: a float32, or two bfloat16, the first in the low half
-  int group;                           ///< packed channels that a tile takes at a time, at most
   int channels, rows;                  ///< a tile of the forward and data passes
   int gradient_channels, streams;      ///< a block of the weight gradient
-
-  /// Around the tiles of a task that takes `group` packed channels at a time; NULL where there is nothing to do.
-  void (*begin)(int group);
-  void (*end)(void);
 
   void (*tile)(const ck_tile *);
 
@@ -70,5 +65,5 @@ typedef struct {
 extern const ck_conv_kernels ck_conv_kernels_baseline, ck_conv_bf16_baseline;
 #if defined(__x86_64__)
 extern const ck_conv_kernels ck_conv_kernels_avx2, ck_conv_kernels_avx512;
-extern const ck_conv_kernels ck_conv_bf16_avx2, ck_conv_bf16_avx512, ck_conv_bf16_avx512bf16, ck_conv_bf16_amx, ck_conv_bf16_amx_emulated;
+extern const ck_conv_kernels ck_conv_bf16_avx2, ck_conv_bf16_avx512, ck_conv_bf16_avx512bf16;
 #endif
