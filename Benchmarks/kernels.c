@@ -2,7 +2,7 @@
 // weight gradient (packing of the weights left out), counted as multiplications and additions of the definition.
 // Processor time, so that others on the machine cost less; medians of rounds; `fma` is what a loop of dependent-free multiply–adds reaches in the same round.
 //
-//   clang -O3 -fno-math-errno -ffp-contract=fast -Wno-psabi -march=native -ISources/CKernels/include \
+//   clang -O3 -fno-math-errno -ffp-contract=fast -Wno-psabi -march=native -mprefer-vector-width=512 -ISources/CKernels/include \
 //     -ISources/COpenBLAS/include Benchmarks/kernels.c Sources/CKernels/*.c Sources/COpenBLAS/*.c -lm -ldl -lpthread \
 //     -o .build/kernels && .build/kernels [isa] [name] [rounds] [bf16]
 //

@@ -30,16 +30,15 @@ INLINE vec cells_of(const float *line, ptrdiff_t j, int width, int phases, int p
 
 INLINE vec neighbours(vec low, vec high) { return (vec)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low); }
 
-/// A phase of a line as bfloat16, from `made` + LANES on, zeros before and after.
+/// A phase of a line as bfloat16, from `made` + LANES on, zeros before; one vector more than columns, for taps that look ahead.
 INLINE void make_halves(const float *line, const ck_amx_lines *l, int phase, float *made) {
   store(made, (vec){0});
   made += LANES;
-  for (int i = 0; i < l->columns; i++) {
+  for (int i = 0; i <= l->columns; i++) {
     ahead(line + l->phases * 2 * LANES * i);
     store(made + i * LANES, neighbours(cells_of(line, 2 * LANES * i, l->width, l->phases, phase),
                                        cells_of(line, 2 * LANES * i + LANES, l->width, l->phases, phase)));
   }
-  store(made + l->columns * LANES, (vec){0});
 }
 
 static void pack_x(const ck_amx_lines *l, const float *plane, float *to, float *made) {

@@ -62,9 +62,23 @@ import Testing
     Convolution(CK_CONV, kernel: 3, stride: 2, padding: 0, sides: (65, 130), slabs: [40], to: 36, images: 1),
     Convolution(CK_CONV_TRANSPOSED, kernel: 3, stride: 2, padding: 0, sides: (20, 60), slabs: [33], to: 18, images: 2),
     Convolution(CK_CONV, kernel: 3, stride: 1, padding: 1, sides: (64, 64), slabs: [8], to: 16, images: 2),
+    Convolution(CK_CONV, kernel: 3, stride: 1, padding: 1, sides: (16, 16), slabs: [90, 70], to: 130, images: 5),
+    Convolution(CK_CONV_NEAREST2, kernel: 2, stride: 1, padding: 0, sides: (40, 65), slabs: [34], to: 20, images: 1),
+    // Taps that look beyond the last whole vector of cells, at columns that are there.
+    Convolution(CK_CONV, kernel: 3, stride: 2, padding: 0, sides: (5, 65), slabs: [3], to: 4, images: 1, grow: -1),
+    Convolution(CK_CONV, kernel: 3, stride: 1, padding: 0, sides: (6, 34), slabs: [3], to: 4, images: 1, grow: -2),
   ]
 
   @Test(arguments: large) func `strips, blocks and groups join without a seam`(convolution: Convolution) { Self.check(convolution) }
+
+  /// What runs where there are no tiles is what runs where there are: only the order of sums may differ.
+  @Test(.enabled(if: ck_isa_best() == CK_ISA_AMX), arguments: large) func `tiles in plain C agree with the processor's`(convolution: Convolution) {
+    let own = CK_ISA_AMX.use { Self.in16(convolution).run() }
+    ck_isa_emulate_amx(1)
+    defer { ck_isa_emulate_amx(0) }
+    let emulated = CK_ISA_AMX.use { Self.in16(convolution).run() }
+    for (a, b) in zip(own.all, emulated.all) { #expect(largestError(a, b) < 1e-5) }
+  }
 
   @Test(arguments: ConvolutionTests.operations) func `the order of tasks does not change a bit`(operation: ConvolutionTests.Operation) {
     let convolution = Self.in16(ConvolutionTests.convolution(operation, ((19, 40), [7, 4], 9, 3)))
