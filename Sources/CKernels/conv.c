@@ -27,6 +27,8 @@ int ck_conv_forward_tasks(const ck_conv *c) { return path(c, CK_FORWARD)->forwar
 
 size_t ck_conv_forward_scratch(const ck_conv *c) { return path(c, CK_FORWARD)->forward_scratch(c); }
 
+int ck_conv_takes_pairs(const ck_conv *c) { return path(c, CK_FORWARD) == &ck_conv_amx && c->out_channels % 2 == 0; }
+
 void ck_conv_forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias,
                      int relu, ck_slab out, float *scratch) {
   path(c, CK_FORWARD)->forward(c, task, in, slabs, packed, bias, relu, out, scratch);

@@ -13,7 +13,7 @@
 
 // Packed lines should stay in the second-level cache, 2 MiB on processors with AMX. A task packs all input channels, so that it should
 // have enough of the output's to make up for it.
-enum { STRIP_FLOATS = 96 * 1024, ENOUGH_TASKS = 8, FEWEST_CHANNELS = 64, MOST_LINES = 4 };
+enum { STRIP_FLOATS = 160 * 1024, ENOUGH_TASKS = 8, FEWEST_CHANNELS = 128, MOST_LINES = 4 };
 
 /// The lines that rows of one phase of the output read: `count` from `first` on. A line's weights are the sum of the kernel's `positions`.
 typedef struct {
@@ -200,7 +200,7 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
     for (int t = 0; t < g->x.count[q]; t++) taps[q][t] = g->copy_of[q][t] * g->lines.copy;
 
   ck_amx_block b = {.cells = g->cells, .row = g->y.in_phases * g->lines.line, .group = g->group, .channels = channels, .relu = a->relu,
-                    .bias = a->bias ? a->bias + first_channel : NULL, .to = here, .accumulate = a->accumulate ? accumulate : NULL,
+                    .bias = a->bias ? a->bias + first_channel : NULL, .to = here, .paired = a->out->paired, .accumulate = a->accumulate ? accumulate : NULL,
                     .to_row = (ptrdiff_t)g->y.out_phases * g->out_width};
   float sums[2][CK_TILE_SUMS] __attribute__((aligned(64)));
   const int rows = ck_min(g->strip, g->cells_high - first_row);
@@ -232,11 +232,12 @@ static void pack_input(const gather *g, const operands *a, int n, int first_row,
   lines.first = (first_row + g->y.low) * g->y.in_phases;
   for (int word = 0; word < g->words; word++) {
     ck_source source = {{NULL}};
+    int slab = 0;
     for (int d = 0; d < 2 && 2 * word + d < g->in_channels; d++) {
-      source.from[d] = ck_channel(a->in, 2 * word + d, n, plane, NULL);
+      source.from[d] = ck_channel(a->in, 2 * word + d, n, plane, &slab);
       source.mask[d] = a->mask ? ck_channel(a->mask, 2 * word + d, n, plane, NULL) : NULL;
     }
-    g->k->pack(&lines, source, scratch + word * g->cells, scratch + lines.tap_count * lines.copy);
+    g->k->pack(&lines, source, a->in[slab].paired, scratch + word * g->cells, scratch + lines.tap_count * lines.copy);
   }
   // What a last group reads beyond its lines is multiplied by 0, and must be a number.
   for (int t = 0; t < lines.tap_count; t++)

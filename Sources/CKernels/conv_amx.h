@@ -31,6 +31,7 @@ typedef struct {
   int channels, rows, columns;         ///< how much of it lies within the output
   const float *bias;                   ///< of each channel; NULL for none
   float *const *to;                    ///< where each channel goes; NULL where it is not wanted
+  int paired;                          ///< two channels go to one plane, the first's
   const int *accumulate;               ///< of each channel; NULL: none
   ptrdiff_t to_row;
   int relu;
@@ -59,8 +60,8 @@ typedef struct {
   void (*begin)(int halves, int group, int channels);
   void (*end)(void);
 
-  /// The lines of a packed channel, once for every tap; `made` has room for a line and three vectors.
-  void (*pack)(const ck_amx_lines *, ck_source plane, float *to, float *made);
+  /// The lines of a packed channel, once for every tap; `made` has room for a line and three vectors. A `paired` plane holds words already.
+  void (*pack)(const ck_amx_lines *, ck_source plane, int paired, float *to, float *made);
 
   /// The sums of a block [16 · halves channels][4 / halves rows][16], by halves − 1.
   void (*products[2])(const ck_amx_block *, float *sums);

@@ -22,6 +22,14 @@ static void begin(int halves, int group, int channels) {
 
 static void end(void) { tile_release(); }
 
+/// 16 values of a line from column j on; 0 outside of it.
+INLINE vec within(const float *line, ptrdiff_t j, int width) {
+  if (j >= 0 && j + LANES <= width) return load(line + j);
+  const ptrdiff_t before = j < 0 ? -j : 0, count = width - j < LANES ? width - j : LANES;
+  if (before >= count) return (vec){0};
+  return (vec)_mm512_maskz_loadu_ps((__mmask16)(((1u << count) - 1) & ~((1u << before) - 1)), line + j);
+}
+
 /// The words of the last, broken vector of a line.
 INLINE vec last_cells(const ck_source *line, int j, int width) {
   const __mmask16 there = (__mmask16)((1u << (width - j)) - 1);
@@ -43,23 +51,36 @@ INLINE void make_words(const ck_source *line, int width, float *made) {
   store(made + j, (vec){0});
 }
 
-INLINE vec phase_of(const float *from, int odd) {
-  const vec a = load(from), z = load(from + LANES);
-  return odd ? ODD(a, z) : EVEN(a, z);
+INLINE vec phase_of(vec a, vec z, int odd) { return odd ? ODD(a, z) : EVEN(a, z); }
+
+/// to[j] = line[first + j] up to `end`; zeros outside of the line.
+INLINE void shifted(const float *line, int width, int first, int end, float *to) {
+  int j = 0;
+  if (first < 0) store(to, within(line, first, width)), j = LANES;
+  for (; j < end && first + j + LANES <= width; j += LANES) store(to + j, load(line + first + j));
+  for (; j < end; j += LANES) store(to + j, within(line, first + j, width));
 }
 
-static void pack(const ck_amx_lines *l, ck_source plane, float *to, float *made) {
+static void pack(const ck_amx_lines *l, ck_source plane, int paired, float *to, float *made) {
+  const int width = l->width, end = l->columns * LANES;
   for (int n = l->first; n < l->first + l->lines; n++, to += l->line) {
     const int there = n >= 0 && n < l->height && plane.from[0];
-    if (there) {
-      const ck_source line = advanced(plane, (ptrdiff_t)n * l->width);
-      make_words(&line, l->width, made);
-    }
+    const ck_source line = advanced(plane, there ? (ptrdiff_t)n * width : 0);
+    if (there && !paired) make_words(&line, width, made);
+    for (int j = 0; there && paired && j < width; j += LANES) ahead(line.from[0] + j);
     for (int t = 0; t < l->tap_count; t++) {
       float *at = to + t * l->copy;
-      const float *from = made + LANES + l->phases * l->taps[t].offset;
-      for (int j = 0; j < l->columns * LANES; j += LANES)
-        store(at + j, !there ? (vec){0} : l->phases == 1 ? load(from + j) : phase_of(from + 2 * j, l->taps[t].phase));
+      const int first = l->phases * l->taps[t].offset, odd = l->taps[t].phase;
+      const float *from = made + LANES + first;
+      if (!there)
+        for (int j = 0; j < end; j += LANES) store(at + j, (vec){0});
+      else if (!paired)
+        for (int j = 0; j < end; j += LANES) store(at + j, l->phases == 1 ? load(from + j) : phase_of(load(from + 2 * j), load(from + 2 * j + LANES), odd));
+      else if (l->phases == 1)
+        shifted(line.from[0], width, first, end, at);
+      else
+        for (int j = 0; j < end; j += LANES)
+          store(at + j, phase_of(within(line.from[0], first + 2 * j, width), within(line.from[0], first + 2 * j + LANES, width), odd));
     }
   }
 }
@@ -122,24 +143,30 @@ INLINE vec finished(const ck_amx_block *b, int channel, vec sum) {
   return b->relu ? positive(sum) : sum;
 }
 
+/// A channel's vector, or that of a pair.
+INLINE vec leaving(const ck_amx_block *b, int channel, const float *sums, int a_channel) {
+  const vec first = finished(b, channel, load(sums));
+  return b->paired ? words(first, finished(b, channel + 1, load(sums + a_channel))) : first;
+}
+
 static void store_block(const ck_amx_block *b, int rows, const float *sums) {
-  for (int o = 0; o < b->channels; o++) {
+  for (int o = 0; o < b->channels; o += 1 + b->paired) {
     if (!b->to[o]) continue;
     const int accumulate = b->accumulate && b->accumulate[o];
     for (int r = 0; r < b->rows; r++) {
-      const vec sum = load(sums + (o * rows + r) * CK_TILE);
-      store_some(b->to[o] + r * b->to_row, finished(b, o, sum), b->columns, accumulate);
+      const vec v = leaving(b, o, sums + (o * rows + r) * CK_TILE, rows * CK_TILE);
+      store_some(b->to[o] + r * b->to_row, v, b->columns, accumulate);
     }
   }
 }
 
 static void interleave_block(const ck_amx_block *b, int rows, const float *even, const float *odd) {
-  for (int o = 0; o < b->channels; o++) {
+  for (int o = 0; o < b->channels; o += 1 + b->paired) {
     if (!b->to[o]) continue;
     const int accumulate = b->accumulate && b->accumulate[o];
     for (int r = 0; r < b->rows; r++) {
       const ptrdiff_t i = (o * rows + r) * CK_TILE;
-      const vec a = finished(b, o, load(even + i)), z = finished(b, o, load(odd + i));
+      const vec a = leaving(b, o, even + i, rows * CK_TILE), z = leaving(b, o, odd + i, rows * CK_TILE);
       float *to = b->to[o] + r * b->to_row;
       store_some(to, ZIP_LOW(a, z), b->columns, accumulate);
       store_some(to + LANES, ZIP_HIGH(a, z), b->columns - LANES, accumulate);

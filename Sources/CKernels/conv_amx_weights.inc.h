@@ -13,19 +13,10 @@ static void begin_gradient(int channels) {
   tile_configure(&config);
 }
 
-/// 16 values of a line from column j on; 0 outside of it.
-INLINE vec within(const float *line, ptrdiff_t j, int width) {
-  if (j >= 0 && j + LANES <= width) return load(line + j);
-  const ptrdiff_t before = j < 0 ? -j : 0, count = width - j < LANES ? width - j : LANES;
-  if (before >= count) return (vec){0};
-  return (vec)_mm512_maskz_loadu_ps((__mmask16)(((1u << count) - 1) & ~((1u << before) - 1)), line + j);
-}
-
 /// 16 cells of a phase from cell j on.
 INLINE vec cells_of(const float *line, ptrdiff_t j, int width, int phases, int phase) {
   if (phases == 1) return within(line, j, width);
-  const vec a = within(line, 2 * j, width), z = within(line, 2 * j + LANES, width);
-  return phase ? ODD(a, z) : EVEN(a, z);
+  return phase_of(within(line, 2 * j, width), within(line, 2 * j + LANES, width), phase);
 }
 
 INLINE vec neighbours(vec low, vec high) { return (vec)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low); }

@@ -71,7 +71,7 @@ static int suits(const ck_conv *c, ck_conv_pass pass) {
   if (ck_pointwise_suits(c)) return 0;
   ck_isa isa = ck_isa_current();
   if (isa < CK_ISA_AVX512BF16) return 1;
-  if (isa == CK_ISA_AMX) return !(pass == CK_FORWARD && c->in_channels == 1 && ck_winograd_suits(c));
+  if (isa == CK_ISA_AMX) return 1;
   if (ck_winograd_suits(c) || ck_enlarged_suits(c)) return ck_min(c->in_channels, c->out_channels) < enough_channels;
   if (ck_strided_suits(c)) return c->kind == CK_CONV && pass != CK_BACKWARD_DATA;
   return !(pass == CK_BACKWARD_WEIGHTS && ck_gemm_suits(c) && c->in_channels >= 256);

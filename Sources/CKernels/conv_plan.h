@@ -56,10 +56,11 @@ static inline ptrdiff_t ck_odd_lines(ptrdiff_t floats) {
   return floats / 16 % 2 == 0 ? floats + 16 : floats;
 }
 
-/// Channel `c` of image `n` of a virtual concatenation of planes, and its slab's number; NULL where the slab has no data.
+/// Channel `c` of image `n` of a virtual concatenation of planes (where it is paired, its pair's), and its slab's number; NULL where the slab
+/// has no data.
 static inline float *ck_channel(const ck_slab *slabs, int64_t c, int n, int64_t plane, int *slab) {
   int s = 0;
   while (c >= slabs[s].channels) c -= slabs[s++].channels;
   if (slab) *slab = s;
-  return slabs[s].data ? slabs[s].data + n * slabs[s].image_stride + c * plane : NULL;
+  return slabs[s].data ? slabs[s].data + n * slabs[s].image_stride + (slabs[s].paired ? c / 2 : c) * plane : NULL;
 }

@@ -8,10 +8,18 @@ static void CK_NAME(maxpool2_forward)(const float *restrict x, float *restrict y
       const float *restrict top = x + (p * height + 2 * i) * width, *restrict bottom = top + width;
       float *restrict out = y + (p * h + i) * w;
       for (int j = 0; j < w; j++) {
-        float a = top[2 * j], b = top[2 * j + 1], c = bottom[2 * j], d = bottom[2 * j + 1];
-        float ab = a > b ? a : b, cd = c > d ? c : d;
-        out[j] = ab > cd ? ab : cd;
+        out[j] = largest(top[2 * j], top[2 * j + 1], bottom[2 * j], bottom[2 * j + 1]);
       }
+    }
+}
+
+static void CK_NAME(maxpool2_pairs)(const float *restrict x, float *restrict y, int64_t planes, int height, int width) {
+  const int h = height / 2, w = width / 2;
+  for (int64_t p = 0; p < planes; p++)
+    for (int i = 0; i < h; i++) {
+      const float *restrict top = x + (p * height + 2 * i) * width, *restrict bottom = top + width;
+      float *restrict out = y + (p * h + i) * w;
+      for (int j = 0; j < w; j++) out[j] = largest_pair(top[2 * j], top[2 * j + 1], bottom[2 * j], bottom[2 * j + 1]);
     }
 }
 

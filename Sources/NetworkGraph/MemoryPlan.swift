@@ -25,10 +25,11 @@ public struct MemoryPlan: Sendable {
   /// - Parameters:
   ///   - network: lowered.
   ///   - images: images of one slice.
-  public init(_ network: Network, images: Int, training: Bool) {
+  ///   - paired: values that take half the room.
+  public init(_ network: Network, images: Int, training: Bool, paired: Set<Int> = []) {
     let nothing = [Buffer?](repeating: nil, count: network.shapes.count)
     (values, recomputed, gradients) = (nothing, nothing, nothing)
-    func floats(_ value: Int) -> Int { (images * network.shapes[value].count + 15) / 16 * 16 }
+    func floats(_ value: Int) -> Int { (images * network.shapes[value].count / (paired.contains(value) ? 2 : 1) + 15) / 16 * 16 }
 
     values[0] = Buffer(floats: floats(0), life: 0...0)
     for (time, node) in network.nodes.enumerated() {

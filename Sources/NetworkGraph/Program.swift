@@ -32,23 +32,28 @@ public final class Program {
   ///   - precision: what its convolutions multiply.
   ///   - parameters: the weights; several programs may share them.
   ///   - sharing: a program that never runs at the same time, whose memory is used again where it is large enough.
+  ///   - pairs: false keeps in float32 what would be rounded to bfloat16 by all who read it; the results' bits are the same.
   /// - Throws: `OutOfMemory`.
   public init(
     _ network: Network, images: Int, training: Bool, precision: Precision = .f32, parameters: ParameterMemory, pool: ThreadPool,
-    sharing other: Program? = nil, fuse: Bool = true
+    sharing other: Program? = nil, fuse: Bool = true, pairs: Bool = true
   ) throws {
     let lowered = network.lowered(training: training, fuse: fuse)
-    let plan = MemoryPlan(lowered, images: images, training: training)
+    func site(_ index: Int, wantsInputGradient: [Bool]) -> Site {
+      let node = lowered.nodes[index]
+      return Site(
+        inputs: node.inputs.map { lowered.shapes[$0] }, output: lowered.shapes[node.output], images: images, training: training,
+        precision: precision, layer: index, wantsInputGradient: wantsInputGradient)
+    }
+    let paired = pairs ? lowered.pairedValues { lowered.nodes[$0].operation.pairing(site($0, wantsInputGradient: [])) } : []
+    let plan = MemoryPlan(lowered, images: images, training: training, paired: paired)
     (self.network, self.images, self.training, self.plan) = (lowered, images, training, plan)
     (self.parameters, self.pool) = (parameters, pool)
     let arena = try other.flatMap { $0.arena.count >= plan.arena ? $0.arena : nil } ?? AlignedBuffer(count: plan.arena)
     self.arena = arena
 
     let compiled = try lowered.nodes.enumerated().map { index, node in
-      try node.operation.compile(
-        Site(
-          inputs: node.inputs.map { lowered.shapes[$0] }, output: lowered.shapes[node.output], images: images, training: training,
-          precision: precision, layer: index, wantsInputGradient: node.inputs.map { training && plan.gradients[$0] != nil }))
+      try node.operation.compile(site(index, wantsInputGradient: node.inputs.map { training && plan.gradients[$0] != nil }))
     }
     let scratchCount = compiled.map(\.scratch).max() ?? 0, sharedCount = compiled.map(\.shared).max() ?? 0
     scratch = try other.flatMap { $0.scratch[0].count >= scratchCount ? $0.scratch : nil }
@@ -57,7 +62,10 @@ public final class Program {
 
     func slab(_ value: Int, _ buffer: MemoryPlan.Buffer?) -> Slab {
       let shape = lowered.shapes[value]
-      return Slab(data: buffer.map { arena.pointer + $0.offset }, channels: Int64(shape.channels), image_stride: Int64(shape.count))
+      let isPaired = paired.contains(value)
+      return Slab(
+        data: buffer.map { arena.pointer + $0.offset }, channels: Int64(shape.channels), image_stride: Int64(shape.count / (isPaired ? 2 : 1)),
+        paired: isPaired ? 1 : 0)
     }
     // The first backward step to reach a gradient writes it, later ones add.
     var written = Set<Int>()

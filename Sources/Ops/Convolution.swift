@@ -101,6 +101,12 @@ public struct Convolution: Operation, Hashable {
       precision: precision == .bf16 ? CK_BFLOAT16 : CK_FLOAT32)
   }
 
+  public func pairing(_ site: Site) -> Pairing {
+    guard !site.training else { return .never }
+    var geometry = geometry(site.inputs, images: site.images, precision: site.precision)
+    return ck_conv_takes_pairs(&geometry) != 0 ? .either : .never
+  }
+
   public func compile(_ site: Site) throws -> any CompiledOperation { try CompiledConvolution(self, site) }
 
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)

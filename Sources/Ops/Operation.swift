@@ -22,6 +22,8 @@ public protocol Operation: Sendable {
   func isRecomputed(_ inputs: [FeatureShape]) -> Bool
   /// What an input's gradient may be written over, where backward has no more use for it.
   var inputGradientReplaces: Replaceable { get }
+  /// Whether, compiled for this site, it reads and writes values in pairs of bfloat16.
+  func pairing(_ site: Site) -> Pairing
   /// - Throws: `OutOfMemory`.
   func compile(_ site: Site) throws -> any CompiledOperation
   /// The definition in plain loops, training mode.
@@ -35,6 +37,7 @@ extension Operation {
   public var needsWholeBatch: Bool { false }
   public func isRecomputed(_ inputs: [FeatureShape]) -> Bool { false }
   public var inputGradientReplaces: Replaceable { .nothing }
+  public func pairing(_ site: Site) -> Pairing { .never }
 }
 
 /// Every operation there is; the checks in `OpsTests` run over it.
@@ -62,6 +65,15 @@ public enum Replaceable: Sendable, Hashable {
   case input
 }
 
+/// How an operation stands to values that are kept as words of two channels, rounded to bfloat16.
+public enum Pairing: Sendable, Hashable {
+  case never
+  /// Reads them, and writes them from inputs of either kind, with the bits that whoever rounds its output would get.
+  case either
+  /// Writes what it reads.
+  case throughout
+}
+
 /// A weight of an operation, before it has memory.
 public struct ParameterDeclaration: Sendable, Hashable {
   public enum Initializer: Sendable, Hashable {
@@ -83,8 +95,8 @@ public struct ParameterDeclaration: Sendable, Hashable {
   public var count: Int { shape.reduce(1, *) }
 }
 
-/// What convolutions multiply: float32, or bfloat16 where that is faster. Tensors, weights, sums, statistics and the loss are
-/// float32 either way.
+/// What convolutions multiply: float32, or bfloat16 where that is faster. Weights, sums, statistics, the loss and all tensors of a training are
+/// float32 either way; inference keeps in bfloat16 what would be rounded anyway.
 public enum Precision: String, Sendable, Hashable, Codable, CaseIterable { case f32, bf16 }
 
 /// Where an operation is compiled for: shapes, number of images, mode, precision.
@@ -179,6 +191,9 @@ public struct OperationSample: Sendable, CustomStringConvertible {
 }
 
 extension Slab {
+  public init(data: UnsafeMutablePointer<Float>?, channels: Int64, image_stride: Int64) {
+    self.init(data: data, channels: channels, image_stride: image_stride, paired: 0)
+  }
   /// The memory of one image.
   @inlinable public func image(_ n: Int) -> UnsafeMutablePointer<Float> { data + n * Int(image_stride) }
 }

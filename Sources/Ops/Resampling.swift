@@ -11,6 +11,7 @@ public struct MaxPool2: Operation, Hashable {
     return FeatureShape(inputs[0].channels, inputs[0].height / 2, inputs[0].width / 2)
   }
   public var savedForBackward: SavedValues { [.inputs] }
+  public func pairing(_ site: Site) -> Pairing { site.training ? .never : .throughout }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(site) }
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
@@ -35,10 +36,11 @@ public struct MaxPool2: Operation, Hashable {
     let shape: FeatureShape, images: Int
     init(_ site: Site) { (shape, images) = (site.inputs[0], site.images) }
     func forward(_ frame: Frame) {
-      frame.pool.run(tasks: images * shape.channels) { task, _ in
-        let (n, c) = (task / shape.channels, task % shape.channels), small = (shape.height / 2) * (shape.width / 2)
-        ck_maxpool2_forward(
-          frame.inputs[0].image(n) + c * shape.plane, frame.output.image(n) + c * small, 1, Int32(shape.height), Int32(shape.width))
+      let paired = frame.inputs[0].paired != 0, planes = paired ? shape.channels / 2 : shape.channels
+      let pool = paired ? ck_maxpool2_pairs : ck_maxpool2_forward, small = (shape.height / 2) * (shape.width / 2)
+      frame.pool.run(tasks: images * planes) { task, _ in
+        let (n, p) = (task / planes, task % planes)
+        pool(frame.inputs[0].image(n) + p * shape.plane, frame.output.image(n) + p * small, 1, Int32(shape.height), Int32(shape.width))
       }
     }
     func backward(_ frame: Frame) {

@@ -98,8 +98,8 @@ import Testing
       let found = Self.run(set) {
         let x = Guarded(values.flatMap { [$0, .nan] }), y = Guarded(values.count), packed = Guarded(ck_conv_forward_packed(&c))
         ck_conv_forward_pack(&c, [1], packed.start)
-        var slab = ck_slab(data: x.start, channels: 1, image_stride: Int64(2 * values.count))
-        let out = ck_slab(data: y.start, channels: 1, image_stride: Int64(values.count))
+        var slab = ck_slab(data: x.start, channels: 1, image_stride: Int64(2 * values.count), paired: 0)
+        let out = ck_slab(data: y.start, channels: 1, image_stride: Int64(values.count), paired: 0)
         for task in 0..<ck_conv_forward_tasks(&c) {
           ck_conv_forward(&c, task, &slab, 1, packed.start, [0], 0, out, Guarded(ck_conv_forward_scratch(&c)).start)
         }

@@ -116,11 +116,11 @@ struct Convolution: CustomTestStringConvertible, Sendable {
     let inputs = x(), gradient = dy(), weights = kernel()
     let bias = Guarded(samples(Int(c.out_channels), seed: 4).map { withoutBias ? 0 : $0 })
     var slabList = slabs.indices.map {
-      ck_slab(data: inputs[$0].start, channels: Int64(slabs[$0]), image_stride: Int64(inImage($0)))
+      ck_slab(data: inputs[$0].start, channels: Int64(slabs[$0]), image_stride: Int64(inImage($0)), paired: 0)
     }
     let count = Int32(slabs.count)
     let y = images(of: Int(c.out_channels) * outPlane, seed: 5, gaps: 0.25)
-    let out = ck_slab(data: y.start, channels: Int64(c.out_channels), image_stride: Int64(outImage))
+    let out = ck_slab(data: y.start, channels: Int64(c.out_channels), image_stride: Int64(outImage), paired: 0)
 
     let packed = Guarded(ck_conv_forward_packed(&c))
     ck_conv_forward_pack(&c, weights.start, packed.start)
@@ -134,11 +134,11 @@ struct Convolution: CustomTestStringConvertible, Sendable {
 
     // The mask is taken from other values than the output, so that the gradient does not rest on the forward pass.
     let mask = images(of: Int(c.out_channels) * outPlane, seed: 6)
-    let masked = ck_slab(data: relu ? mask.start : nil, channels: Int64(c.out_channels), image_stride: Int64(outImage))
-    let dySlab = ck_slab(data: gradient.start, channels: Int64(c.out_channels), image_stride: Int64(outImage))
+    let masked = ck_slab(data: relu ? mask.start : nil, channels: Int64(c.out_channels), image_stride: Int64(outImage), paired: 0)
+    let dySlab = ck_slab(data: gradient.start, channels: Int64(c.out_channels), image_stride: Int64(outImage), paired: 0)
     let dx = slabs.indices.map { images(of: slabs[$0] * inPlane, seed: UInt32(20 + $0), gaps: 0.25) }
     let dxList = slabs.indices.map {
-      ck_slab(data: $0 == skipped ? nil : dx[$0].start, channels: Int64(slabs[$0]), image_stride: Int64(inImage($0)))
+      ck_slab(data: $0 == skipped ? nil : dx[$0].start, channels: Int64(slabs[$0]), image_stride: Int64(inImage($0)), paired: 0)
     }
     let adding = slabs.indices.map { Int32(accumulate && $0 % 2 == 0 ? 1 : 0) }
     let back = Guarded(ck_conv_backward_data_packed(&c))

@@ -78,9 +78,9 @@ import Testing
       var c = Convolution(CK_CONV, kernel: 1, stride: 1, padding: 0, sides: (4, 20), slabs: [1], to: 1, images: 1).conv
       let x = Guarded(80), y = Guarded([Float](repeating: 0, count: 80)), packed = Guarded(ck_conv_forward_packed(&c))
       ck_conv_forward_pack(&c, [1], packed.start)
-      var slab = ck_slab(data: x.start, channels: 1, image_stride: 80)
+      var slab = ck_slab(data: x.start, channels: 1, image_stride: 80, paired: 0)
       for task in 0..<ck_conv_forward_tasks(&c) {
-        let out = ck_slab(data: y.start, channels: 1, image_stride: 80)
+        let out = ck_slab(data: y.start, channels: 1, image_stride: 80, paired: 0)
         ck_conv_forward(&c, task, &slab, 1, packed.start, [0], 1, out, Guarded(ck_conv_forward_scratch(&c)).start)
       }
       #expect(y.values.allSatisfy { $0.isNaN })

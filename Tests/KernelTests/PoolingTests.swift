@@ -38,6 +38,20 @@ import Testing
     }
   }
 
+  /// Two channels in one plane: the maximum of each half.
+  @Test(arguments: ck_isa.runnable, sides) func `pairs are pooled as their channels are`(isa: ck_isa, sides: (height: Int32, width: Int32)) {
+    let (h, w) = (Int(sides.height), Int(sides.width)), small = (h / 2) * (w / 2)
+    // bfloat16 has them exactly.
+    let channels = (0..<2).map { samples(planes * h * w, seed: 5 + UInt32($0)).map { ($0 * 50).rounded() } }
+    func paired(_ low: [Float], _ high: [Float]) -> [Float] { zip(low, high).map { Float(bitPattern: $0.bitPattern >> 16 | $1.bitPattern) } }
+    var found = [Float](repeating: 0, count: planes * small), pooled = [found, found]
+    isa.use {
+      ck_maxpool2_pairs(paired(channels[0], channels[1]), &found, Int64(planes), sides.height, sides.width)
+      for c in 0..<2 { ck_maxpool2_forward(channels[c], &pooled[c], Int64(planes), sides.height, sides.width) }
+    }
+    #expect(found.map(\.bitPattern) == paired(pooled[0], pooled[1]).map(\.bitPattern))
+  }
+
   @Test(arguments: ck_isa.runnable) func `the first maximum in row order takes the gradient`(isa: ck_isa) {
     let x: [Float] = [
       1, 1, 0, 2, 5, 5, 0, 3,

@@ -43,11 +43,14 @@ int ck_isa_emulates_amx(void);
 /// "none". Results depend on it as they do on the instruction set.
 const char *ck_conv_library(void);
 
-/// Some channels of a virtual concatenation: image n, channel c begin at data + n·image_stride + c·H·W.
+/// Some channels of a virtual concatenation: image n, channel c begin at data + n·image_stride + c·H·W. Where they are `paired`
+/// a plane holds two of them, rounded to bfloat16, the first in the lower half of every word: n, c and c + 1 (c even) begin
+/// at data + n·image_stride + c/2·H·W.
 typedef struct {
   float *data;
   int64_t channels;
   int64_t image_stride;
+  int32_t paired;
 } ck_slab;
 
 typedef enum {
@@ -62,7 +65,7 @@ typedef enum {
 } ck_conv_kind;
 
 /// What is multiplied. CK_BFLOAT16 allows inputs, weights and output gradients to be rounded to bfloat16 (nearest, ties to
-/// even) on the way into products; products are exact, their sums and every tensor are float32.
+/// even) on the way into products; products are exact, their sums are float32, and so is every tensor but paired slabs.
 typedef enum { CK_FLOAT32 = 0, CK_BFLOAT16 = 1 } ck_precision;
 
 /// kernel 1, 2 or 3; stride 1 or 2 (CK_CONV_TRANSPOSED: 2; CK_CONV_NEAREST2: 1). Padding at the bottom and right is
@@ -85,6 +88,8 @@ size_t ck_conv_forward_packed(const ck_conv *c);                                
 void ck_conv_forward_pack(const ck_conv *c, const float *kernel, float *packed);
 int ck_conv_forward_tasks(const ck_conv *c);
 size_t ck_conv_forward_scratch(const ck_conv *c);                                      ///< floats a thread
+/// 1 where this pass reads paired slabs, each after an even number of channels, and can write one.
+int ck_conv_takes_pairs(const ck_conv *c);
 void ck_conv_forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias,
                      int relu, ck_slab out, float *scratch);
 
@@ -113,6 +118,8 @@ void ck_conv_backward_weights_reduce(const ck_conv *c, int task, const float *pa
 
 /// y[i,j] = max of the 2 × 2 block (sides ⌊H/2⌋ × ⌊W/2⌋).
 void ck_maxpool2_forward(const float *x, float *y, int64_t planes, int height, int width);
+/// The same of paired planes.
+void ck_maxpool2_pairs(const float *x, float *y, int64_t planes, int height, int width);
 /// dx (= or +=) dy at the block's first maximum in row order, 0 elsewhere.
 void ck_maxpool2_backward(const float *x, const float *dy, float *dx, int64_t planes, int height, int width, int accumulate);
 /// y (2H × 2W) repeats each pixel of x (H × W) twice both ways; backward sums the four.
