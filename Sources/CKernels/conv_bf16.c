@@ -85,7 +85,6 @@ ck_precision ck_conv_products(const ck_conv *c, ck_conv_pass pass) {
 const ck_conv_kernels *ck_conv_bf16_current(void) {
 #if defined(__x86_64__)
   switch (ck_isa_current()) {
-  case CK_ISA_AMX:
   case CK_ISA_AVX512BF16:
     return &ck_conv_bf16_avx512bf16;
   case CK_ISA_AVX512:

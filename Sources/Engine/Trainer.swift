@@ -83,6 +83,8 @@ public final class Trainer {
   private var state = TrainingState()
   /// Those that are done, an earlier run's among them.
   public var epochs: [EpochResult] { state.epochs }
+  /// Of an epoch.
+  public var batches: Int { (trainingIndices.count + training.batch - 1) / training.batch }
 
   /// - Throws: `ShapeError` where the network does not fit the patches; `OutOfMemory`.
   public init(
@@ -137,7 +139,6 @@ public final class Trainer {
     }
     var patchesThisRun = 0
     let totalEpochs = phases.reduce(0) { $0 + $1.epochs }
-    let batches = (trainingIndices.count + training.batch - 1) / training.batch
 
     while state.epochs.count < totalEpochs {
       let (phase, first) = place(state.epochs.count)

@@ -62,4 +62,14 @@ import Testing
     #expect(lines.epochsDone == 2)
     #expect(lines.trainingSeconds == 17)
   }
+
+  /// The epoch in which a run was interrupted took what both runs spent on it.
+  @Test func anInterruptionsTimeCounts() throws {
+    let folder = try TemporaryFolder()
+    let log = TrialLog(path: "\(folder.path)/log.jsonl")
+    for event in [LogEvent.interrupted(epoch: 0, seconds: nil), .interrupted(epoch: 0, seconds: 3)] { try log.append(event) }
+    try log.append(.resumed(epoch: 0, batch: 6))
+    try log.append(.epoch(phase: "train", epoch: 1, trainLoss: 1, validationLoss: 2, seconds: 4))
+    #expect(try log.lines().trainingSeconds == 7)
+  }
 }

@@ -81,13 +81,15 @@ final class ProgressDisplay: Sendable {
 
   // MARK: Training
 
-  /// - Parameter epochsDone: by an earlier run.
-  func beginTraining(_ trial: Int, epochsDone: Int) {
+  /// - Parameters:
+  ///   - epochsDone: by an earlier run.
+  ///   - batches: the share of the next epoch's batches that it has done as well.
+  func beginTraining(_ trial: Int, epochsDone: Int, ofTheNext batches: Double) {
     end(trial, .patches)
     state.withLock { state in
       let epochs = self.epochs(trial), total = epochs.reduce(0, +), label = graph.label(ofTrial: trial)
       state.running[trial] = Running(progress: TrialProgress(label: label, phase: "train", epoch: epochsDone, epochs: total, batch: 0, batches: 0), epochsDone: epochsDone)
-      follow(trial, epochsDone: Double(epochsDone), &state)
+      follow(trial, epochsDone: Double(epochsDone) + Costs.trainingShare(graph.experiment.trials[trial].settings) * batches, &state)
       guard !console.isLive else { return }
       let text = "\(label): training, \(total) epoch\(total == 1 ? "" : "s")" + (epochsDone > 0 ? ", goes on after epoch \(epochsDone)" : "")
       console.say(RunEvent("training_started", identity(trial) + [("epochs", .count(total)), ("epochs_done", .count(epochsDone))], text: text))

@@ -20,7 +20,8 @@ enum LogEvent: Codable {
   /// Where the time of one patch goes.
   case profiled(fingerprint: String, profile: OperationProfile)
   case failed(reason: String)
-  case interrupted(epoch: Int)
+  /// `seconds`: since the last epoch that was whole; nil in earlier logs.
+  case interrupted(epoch: Int, seconds: Double?)
 }
 
 /// A named value in its place among others.
@@ -90,8 +91,10 @@ struct TrialLog: Sendable {
 }
 
 extension [LogLine] {
-  /// Seconds the training took, over however many runs: each epoch's last.
-  var trainingSeconds: Double { secondsOfEpochs.reduce(0, +) }
+  /// Seconds the training took, over however many runs: each epoch's last, and what an interrupted run had of its next.
+  var trainingSeconds: Double {
+    reduce(secondsOfEpochs.reduce(0, +)) { sum, line in if case .interrupted(_, let seconds?) = line.event { sum + seconds } else { sum } }
+  }
 
   /// The median, which a pause in one epoch does not change; nil where there is none.
   var secondsPerEpoch: Double? {

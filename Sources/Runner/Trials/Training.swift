@@ -110,7 +110,7 @@ struct Trainings: Sendable {
     try home.log.goBack(to: epochsDone)
     if let place { try home.log.append(.resumed(epoch: place.epochs, batch: place.batches)) }
 
-    display.beginTraining(trial, epochsDone: epochsDone)
+    display.beginTraining(trial, epochsDone: epochsDone, ofTheNext: Double(place?.batches ?? 0) / Double(trainer.batches))
     var curves = try LossCurves(home)
     let clock = ContinuousClock()
     var epochStart = clock.now
@@ -129,7 +129,7 @@ struct Trainings: Sendable {
       shouldStop: { Interrupts.signalReceived != nil })
     try curves.hold(outcome.epochs, at: Date())
     if outcome.stopped {
-      try home.log.append(.interrupted(epoch: outcome.epochs.count))
+      try home.log.append(.interrupted(epoch: outcome.epochs.count, seconds: (clock.now - epochStart).seconds))
       throw CancellationError()
     }
     let training = TrainedWeights(
