@@ -32,11 +32,11 @@ INLINE vec within(const float *line, ptrdiff_t j, int width) {
 
 /// The words of the last, broken vector of a line.
 INLINE vec last_cells(const ck_source *line, int j, int width) {
-  const __mmask16 there = (__mmask16)((1u << (width - j)) - 1);
-  vec v[2];
+  vec v[2] = {{0}, {0}};
   UNROLL for (int d = 0; d < 2; d++) {
-    v[d] = line->from[d] ? (vec)_mm512_maskz_loadu_ps(there, line->from[d] + j) : (vec){0};
-    if (line->from[d] && line->mask[d]) v[d] = where_positive(v[d], (vec)_mm512_maskz_loadu_ps(there, line->mask[d] + j));
+    if (!line->from[d]) continue;
+    v[d] = within(line->from[d], j, width);
+    if (line->mask[d]) v[d] = where_positive(v[d], within(line->mask[d], j, width));
   }
   return words(v[0], v[1]);
 }

@@ -37,41 +37,40 @@
 // Winograd's ways have a quarter of the products, or 81 for 144 at stride 2, and stay in float32: bfloat16's 8 bits do not bear
 // the transforms.
 //
-// One thread of an Emerald Rapids at 2.7 GHz, the best of rounds on a shared machine, float32's fastest → bfloat16 by AMX's tiles (2,700 at
-// most; where planes are 128² and more, memory lets through no more than this):
+// One thread of an Emerald Rapids at 2.7 GHz, the best of two runs' rounds on a shared machine, float32's fastest → bfloat16 by AMX's tiles
+// (2,700 at most; where planes are 128² and more, memory lets through no more than this):
 //
-//   3 × 3             1>16 256²   8>8 256²   16>8 256²   16>16 256²   32>32 128²   64>64 64²   128>128 32²   256>256 16²
-//            forward   51 →  37   127 → 164  172 → 184    226 → 245    355 → 484    433 → 664    480 → 930     379 → 964
-//            data      16 →  24    99 → 120  138 → 123    183 → 170    310 → 377    402 → 527    463 → 861     357 → 883
-//            weights   26 →  32    96 → 136  130 → 150    153 → 216    208 → 366    243 → 510    273 → 544     246 → 332
+//   3 × 3                 1>16 256²      8>8 256²     16>8 256²    16>16 256²    32>32 128²     64>64 64²   128>128 32²   256>256 16²
+//            forward      46 →   36    135 →  166    163 →  193    208 →  305    343 →  482    445 →  695    474 →  906    367 →  989
+//            data         15 →   23    106 →  111    137 →  124    179 →  196    297 →  354    412 →  540    453 →  845    356 →  956
+//            weights      26 →   34     98 →  142    123 →  156    145 →  244    206 →  380    258 →  524    256 →  571    255 →  307
 //
-//   stride 2                     8>16 256²  16>32 256²   32>64 128²  64>128 64²  128>256 32²
-//            forward              85 → 145   136 → 272    189 → 389   184 → 502    168 → 797
-//            data                 65 →  73   121 → 130    157 → 200   185 → 489    180 → 779
-//            weights              60 → 121   107 → 182    136 → 283   138 → 382    125 → 246
+//   stride 2              8>16 256²    16>32 256²    32>64 128²    64>128 64²   128>256 32²
+//            forward      84 →  129    134 →  243    194 →  401    183 →  484    174 →  777
+//            data         75 →   60    120 →  127    176 →  255    198 →  542    193 →  746
+//            weights      63 →  110    107 →  168    139 →  290    135 →  334    121 →  206
 //
-//   transposed 3 × 3            32>16 128²  96>16 128²   192>32 64²  384>64 32²  256>128 16²   128>64 32²
-//            forward             124 → 218   165 → 286    188 → 443   170 → 656    179 → 844    198 → 498
-//            data                 94 → 194   152 → 295    179 → 507   188 → 572    146 → 727    160 → 340
-//            weights              82 → 144   126 → 236    129 → 390   151 → 409    134 → 202    129 → 252
+//   transposed 3 × 3     32>16 128²    96>16 128²    192>32 64²    384>64 32²   256>128 16²    128>64 32²
+//            forward     141 →  223    169 →  276    194 →  454    170 →  690    184 →  758    212 →  572
+//            data        109 →  171    155 →  271    194 →  497    191 →  582    162 →  660    164 →  367
+//            weights      97 →  147    123 →  243    140 →  375    158 →  404    143 →  182    135 →  278
 //
-//   enlarged 2 × 2               16>8 128²  32>16 128²   128>64 32²  256>128 16²
-//            forward             182 → 206   241 → 371    460 → 1050   516 → 1426
-//            data                144 → 173   201 → 320    415 → 692    463 → 1173
-//            weights             160 → 139   206 → 250    330 → 497    358 → 304
+//   enlarged 2 × 2        16>8 128²    32>16 128²    128>64 32²   256>128 16²
+//            forward     176 →  182    270 →  374    442 → 1008    512 → 1338
+//            data        159 →  139    245 →  274    423 →  651    495 → 1176
+//            weights     157 →  122    228 →  245    316 →  479    357 →  311
 //
-//   transposed 2 × 2            32>16 128²   64>32 64²   128>64 32²  256>128 16²
-//            forward              60 → 114    78 → 197     88 → 396    94 → 600
-//            data                 49 →  96    69 → 186     77 → 247    93 → 479
-//            weights              43 →  69    68 → 112     78 → 199    96 → 182
+//   transposed 2 × 2     32>16 128²     64>32 64²    128>64 32²   256>128 16²
+//            forward      61 →  107     80 →  228     89 →  388     95 →  572
+//            data         51 →   87     72 →  170     77 →  228     93 →  431
+//            weights      42 →   66     68 →  112     77 →  194     99 →  178
 //
 // Without either instruction bfloat16 gains nothing, and is there to be compared with.
 static int suits(const ck_conv *c, ck_conv_pass pass) {
   enum { enough_channels = 16 };
   if (ck_pointwise_suits(c)) return 0;
   ck_isa isa = ck_isa_current();
-  if (isa < CK_ISA_AVX512BF16) return 1;
-  if (isa == CK_ISA_AMX) return 1;
+  if (isa < CK_ISA_AVX512BF16 || isa == CK_ISA_AMX) return 1;
   if (ck_winograd_suits(c) || ck_enlarged_suits(c)) return ck_min(c->in_channels, c->out_channels) < enough_channels;
   if (ck_strided_suits(c)) return c->kind == CK_CONV && pass != CK_BACKWARD_DATA;
   return !(pass == CK_BACKWARD_WEIGHTS && ck_gemm_suits(c) && c->in_channels >= 256);
