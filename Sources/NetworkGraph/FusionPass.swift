@@ -8,6 +8,7 @@ extension Network {
   ///     nearest ×2 ─ convolution (stride 1)     ⇒  nearest ×2 + convolution
   ///     concatenation ─ convolutions only       ⇒  the convolutions read the parts where they stand
   ///     convolution ─ batch norm (inference)    ⇒  convolution with folded weights
+  ///     convolution + ReLU ─ drop-out           ⇒  convolution + ReLU + drop-out
   ///     drop-out (inference)                    ⇒  nothing
   ///
   /// - Parameter fuse: false keeps every operation apart (the yardstick of the fused network in tests); drop-out is
@@ -15,11 +16,14 @@ extension Network {
   public func lowered(training: Bool, fuse: Bool = true) -> Network {
     var network = self
     if !training { network.bypass { $0 is Dropout } }
-    guard fuse else { return network }
-    network.inlineConcatenations()
-    if !training { network.foldBatchNorms() }
-    network.absorbReLUs()
-    network.absorbNearest2()
+    if fuse {
+      network.inlineConcatenations()
+      if !training { network.foldBatchNorms() }
+      network.absorbReLUs()
+      network.absorbNearest2()
+    }
+    network.numberDropouts()
+    if fuse { network.absorbDropouts() }
     return network
   }
 
@@ -105,6 +109,27 @@ extension Network {
       } else {
         return nil
       }
+      return merged
+    }
+  }
+
+  /// Gives every drop-out its place as its number. Committed trainings depend on it: nothing that comes after this may number anew.
+  private mutating func numberDropouts() {
+    for index in nodes.indices {
+      guard var operation = nodes[index].operation as? Dropout else { continue }
+      operation.layer = index
+      nodes[index].operation = operation
+    }
+  }
+
+  private mutating func absorbDropouts() {
+    merge { convolution, node in
+      guard let dropout = node.operation as? Dropout, var operation = convolution.operation as? Convolution, operation.relu, operation.dropout == nil
+      else { return nil }
+      operation.dropout = dropout
+      var merged = convolution
+      merged.operation = operation
+      merged.output = node.output
       return merged
     }
   }

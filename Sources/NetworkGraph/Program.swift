@@ -43,7 +43,7 @@ public final class Program {
       let node = lowered.nodes[index]
       return Site(
         inputs: node.inputs.map { lowered.shapes[$0] }, output: lowered.shapes[node.output], images: images, training: training,
-        precision: precision, layer: index, wantsInputGradient: wantsInputGradient)
+        precision: precision, wantsInputGradient: wantsInputGradient)
     }
     let paired = pairs ? lowered.pairedValues { lowered.nodes[$0].operation.pairing(site($0, wantsInputGradient: [])) } : []
     let plan = MemoryPlan(lowered, images: images, training: training, paired: paired)

@@ -16,12 +16,14 @@ public struct Convolution: Operation, Hashable {
   public var form: Form
   /// Fused: y = max(0, ·) in the store; backward masks dy by y > 0 as it reads it.
   public var relu: Bool
+  /// Fused, training only, behind a ReLU: y = max(0, ·) ⊙ m/(1 − rate).
+  public var dropout: Dropout?
   /// Fused, inference only: batch norm's moving statistics folded into kernel and bias.
   public var foldsBatchNorm: Bool
 
-  public init(filters: Int, kernel: Int, stride: Int = 1, form: Form = .plain, relu: Bool = false, foldsBatchNorm: Bool = false) {
+  public init(filters: Int, kernel: Int, stride: Int = 1, form: Form = .plain, relu: Bool = false, dropout: Dropout? = nil, foldsBatchNorm: Bool = false) {
     (self.filters, self.kernel, self.stride) = (filters, kernel, stride)
-    (self.form, self.relu, self.foldsBatchNorm) = (form, relu, foldsBatchNorm)
+    (self.form, self.relu, self.dropout, self.foldsBatchNorm) = (form, relu, dropout, foldsBatchNorm)
   }
 
   public var kind: String {
@@ -32,7 +34,7 @@ public struct Convolution: Operation, Hashable {
       case .afterNearest2: "nearest ×2 + convolution"
       }
     return "\(name) \(kernel)×\(kernel)" + (stride > 1 ? " stride \(stride)" : "")
-      + (foldsBatchNorm ? " + batch norm" : "") + (relu ? " + ReLU" : "")
+      + (foldsBatchNorm ? " + batch norm" : "") + (relu ? " + ReLU" : "") + (dropout.map { " + " + $0.kind } ?? "")
   }
 
   public func inferShape(_ inputs: [FeatureShape]) throws(ShapeError) -> FeatureShape {
@@ -150,7 +152,8 @@ public struct Convolution: Operation, Hashable {
         }
       }
     }
-    return relu ? ReLU().reference([y], []) : y
+    if relu { y = ReLU().reference([y], []) }
+    return dropout?.reference([y], []) ?? y
   }
 
   public static var samples: [OperationSample] {
@@ -171,6 +174,7 @@ public struct Convolution: Operation, Hashable {
     }
     return plain + transposed + enlarged + [
       OperationSample(Convolution(filters: 4, kernel: 3, relu: true), [FeatureShape(2, 6, 7), FeatureShape(1, 6, 7), FeatureShape(3, 6, 7)]),
+      OperationSample(Convolution(filters: 4, kernel: 3, relu: true, dropout: Dropout(rate: 0.25, layer: 5)), [FeatureShape(3, 6, 7)]),
       OperationSample(Convolution(filters: 17, kernel: 3, relu: true), [FeatureShape(16, 4, 4)], images: 3),
       OperationSample(Convolution(filters: 5, kernel: 3, stride: 2), [FeatureShape(2, 6, 8), FeatureShape(3, 6, 8)]),
       OperationSample(Convolution(filters: 16, kernel: 3), [FeatureShape(16, 16, 16)], images: 1),
@@ -182,21 +186,25 @@ private final class CompiledConvolution: CompiledOperation {
   private var geometry: ck_conv
   private let operation: Convolution
   private let training: Bool
-  private let wantsInputGradient: [Bool]
+  private let output: FeatureShape
+  private let kernelCount: Int
   private let packedForward: AlignedBuffer
   private let packedBackward: AlignedBuffer?
   private let folded: (kernel: AlignedBuffer, bias: AlignedBuffer)?
+  /// With drop-out: the kernel times 1/(1 − rate), for the input's gradient.
+  private let scaled: AlignedBuffer?
 
   init(_ operation: Convolution, _ site: Site) throws {
     self.operation = operation
-    training = site.training
-    wantsInputGradient = site.wantsInputGradient
+    (training, output) = (site.training, site.output)
+    kernelCount = operation.parameters(site.inputs)[0].count
     geometry = operation.geometry(site.inputs, images: site.images, precision: site.precision)
     packedForward = try AlignedBuffer(count: ck_conv_forward_packed(&geometry))
     packedBackward = site.training && site.wantsInputGradient.contains(true)
       ? try AlignedBuffer(count: ck_conv_backward_data_packed(&geometry)) : nil
     folded = operation.foldsBatchNorm
-      ? (try AlignedBuffer(count: operation.parameters(site.inputs)[0].count), try AlignedBuffer(count: operation.filters)) : nil
+      ? (try AlignedBuffer(count: kernelCount), try AlignedBuffer(count: operation.filters)) : nil
+    scaled = operation.dropout != nil && packedBackward != nil ? try AlignedBuffer(count: kernelCount) : nil
   }
 
   var scratch: Int {
@@ -205,7 +213,7 @@ private final class CompiledConvolution: CompiledOperation {
     return max(forward, ck_conv_backward_data_scratch(&geometry), ck_conv_backward_weights_scratch(&geometry))
   }
   var shared: Int { training ? ck_conv_backward_weights_partials(&geometry) : 0 }
-  var resident: Int { packedForward.count + (packedBackward?.count ?? 0) + (folded?.kernel.count ?? 0) }
+  var resident: Int { packedForward.count + (packedBackward?.count ?? 0) + (folded?.kernel.count ?? 0) + (scaled?.count ?? 0) }
 
   func prepare(_ parameters: [UnsafeMutablePointer<Float>], backward: Bool) {
     var kernel = parameters[0]
@@ -214,7 +222,22 @@ private final class CompiledConvolution: CompiledOperation {
       kernel = folded.kernel.pointer
     }
     ck_conv_forward_pack(&geometry, kernel, packedForward.pointer)
-    if backward, let packedBackward { ck_conv_backward_data_pack(&geometry, parameters[0], packedBackward.pointer) }
+    guard backward, let packedBackward else { return }
+    if let scaled, let dropout = operation.dropout {
+      scaled.pointer.update(from: kernel, count: kernelCount)
+      Self.multiply(scaled.pointer, kernelCount, by: dropout.scale)
+      kernel = scaled.pointer
+    }
+    ck_conv_backward_data_pack(&geometry, kernel, packedBackward.pointer)
+  }
+
+  private func multiplyParameterGradients(_ frame: Frame, by factor: Float) {
+    Self.multiply(frame.parameterGradients[0], kernelCount, by: factor)
+    Self.multiply(frame.parameterGradients[1], operation.filters, by: factor)
+  }
+
+  private static func multiply(_ values: UnsafeMutablePointer<Float>, _ count: Int, by factor: Float) {
+    for i in 0..<count { values[i] *= factor }
   }
 
   /// w′ = w · γ/√(σ² + ε), b′ = (b − μ) · γ/√(σ² + ε) + β, a filter at a time.
@@ -240,8 +263,10 @@ private final class CompiledConvolution: CompiledOperation {
         }
       }
     }
+    operation.dropout?.apply(frame, count: output.count, from: frame.output, to: frame.output)
   }
 
+  /// With drop-out, g = dy ⊙ [y > 0]/(1 − rate), and the kernels know no factor: it goes into the kernel, and into what they leave.
   func backward(_ frame: Frame) {
     let y = operation.relu ? frame.output : Slab(data: nil, channels: 0, image_stride: 0)
     let dy = frame.outputGradient, slabs = Int32(frame.inputs.count)
@@ -251,10 +276,12 @@ private final class CompiledConvolution: CompiledOperation {
           ck_conv_backward_weights(g, Int32(task), inputs.baseAddress, slabs, dy, y, frame.shared, frame.scratch[thread])
         }
       }
+      if let dropout = operation.dropout, frame.accumulatesParameters { multiplyParameterGradients(frame, by: 1 / dropout.scale) }
       frame.pool.run(tasks: Int(ck_conv_backward_weights_reduce_tasks(g))) { task, _ in
         ck_conv_backward_weights_reduce(
           g, Int32(task), frame.shared, frame.parameterGradients[0], frame.parameterGradients[1], frame.accumulatesParameters ? 1 : 0)
       }
+      if let dropout = operation.dropout { multiplyParameterGradients(frame, by: dropout.scale) }
       guard let packed = packedBackward?.pointer else { return }
       frame.inputGradients.withUnsafeBufferPointer { gradients in
         frame.accumulates.withUnsafeBufferPointer { accumulates in

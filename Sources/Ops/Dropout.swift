@@ -3,9 +3,14 @@ import TensorCore
 
 /// Inverted drop-out (Srivastava et al. 2014): in training y = x ⊙ m/(1 − rate), each m kept with probability 1 − rate;
 /// in inference y = x. The mask is a function of (seed, epoch, sample, layer, position) and is drawn again for backward, never stored.
+/// Behind a convolution with ReLU it is worked there (fusion pass), and backward needs no mask: what was dropped is 0, as what ReLU cut off.
 public struct Dropout: Operation, Hashable {
   public var rate: Float
-  public init(rate: Float) { self.rate = rate }
+  /// Keeps the masks of two layers apart; the fusion pass numbers them.
+  public var layer: Int
+  public init(rate: Float, layer: Int = 0) { (self.rate, self.layer) = (rate, layer) }
+  /// What a kept value is multiplied by.
+  var scale: Float { 1 / (1 - rate) }
   public var kind: String { "drop-out \(rate)" }
   public func inferShape(_ inputs: [FeatureShape]) throws(ShapeError) -> FeatureShape {
     guard inputs.count == 1 else { throw ShapeError("drop-out takes one input, not \(inputs.count)") }
@@ -14,13 +19,13 @@ public struct Dropout: Operation, Hashable {
   public var savedForBackward: SavedValues { [] }
   public var inputGradientReplaces: Replaceable { .outputGradient }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(self, site) }
-  /// The mask of `ck_dropout` for seed 0, epoch 0, samples 0, 1, …, layer 0: with the mask given, drop-out is linear.
+  /// The mask of `ck_dropout` for seed 0, epoch 0, samples 0, 1, …: with the mask given, drop-out is linear.
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
     let x = inputs[0], ones = [Float](repeating: 1, count: x.shape.count)
     var y = x, mask = ones
     for n in 0..<x.images {
-      ck_dropout(ones, &mask, 0, Int64(ones.count), rate, 0, 0, UInt32(n), 0, 0)
+      ck_dropout(ones, &mask, 0, Int64(ones.count), rate, 0, 0, UInt32(n), UInt32(layer), 0)
       for i in mask.indices { y.values[n * mask.count + i] *= Scalar(mask[i]) }
     }
     return y
@@ -29,27 +34,30 @@ public struct Dropout: Operation, Hashable {
     [OperationSample(Dropout(rate: 0.5), [FeatureShape(3, 5, 7)]), OperationSample(Dropout(rate: 0.2), [FeatureShape(2, 16, 16)], images: 3)]
   }
 
+  /// Elements a task covers; a multiple of 8, as the kernel asks.
+  private static let block = 1 << 14
+
+  /// target (= or +=) source ⊙ m/(1 − rate), image by image; in place where both are one.
+  func apply(_ frame: Frame, count: Int, from source: Slab, to target: Slab, accumulate: Int32 = 0) {
+    let blocks = (count + Self.block - 1) / Self.block
+    frame.pool.run(tasks: frame.draw.samples.count * blocks) { task, _ in
+      let n = task / blocks, first = task % blocks * Self.block
+      ck_dropout(
+        source.image(n) + first, target.image(n) + first, Int64(first), Int64(min(Self.block, count - first)), rate,
+        UInt64(bitPattern: Int64(frame.draw.seed)), UInt32(frame.draw.epoch), UInt32(frame.draw.samples[n]), UInt32(layer), accumulate)
+    }
+  }
+
   private final class Compiled: CompiledOperation {
     let operation: Dropout, site: Site
-    /// Elements a task covers; a multiple of 8, as the kernel asks.
-    static let block = 1 << 14
     init(_ operation: Dropout, _ site: Site) { (self.operation, self.site) = (operation, site) }
 
-    private func apply(_ frame: Frame, from source: Slab, to target: Slab, accumulate: Int32) {
-      let count = site.output.count, blocks = (count + Self.block - 1) / Self.block
-      frame.pool.run(tasks: site.images * blocks) { task, _ in
-        let n = task / blocks, first = task % blocks * Self.block
-        ck_dropout(
-          source.image(n) + first, target.image(n) + first, Int64(first), Int64(min(Self.block, count - first)), operation.rate,
-          UInt64(bitPattern: Int64(frame.draw.seed)), UInt32(frame.draw.epoch), UInt32(frame.draw.samples[n]), UInt32(site.layer), accumulate)
-      }
-    }
     func forward(_ frame: Frame) {
       precondition(site.training, "drop-out is removed from inference programs by the fusion pass")
-      apply(frame, from: frame.inputs[0], to: frame.output, accumulate: 0)
+      operation.apply(frame, count: site.output.count, from: frame.inputs[0], to: frame.output)
     }
     func backward(_ frame: Frame) {
-      apply(frame, from: frame.outputGradient, to: frame.inputGradients[0], accumulate: frame.accumulates[0])
+      operation.apply(frame, count: site.output.count, from: frame.outputGradient, to: frame.inputGradients[0], accumulate: frame.accumulates[0])
     }
   }
 }

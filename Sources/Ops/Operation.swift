@@ -106,15 +106,13 @@ public struct Site: Sendable {
   public var images: Int
   public var training: Bool
   public var precision: Precision
-  /// Position in the network; keeps the drop-out masks of two layers apart.
-  public var layer: Int
   /// Per input: whether its gradient is wanted.
   public var wantsInputGradient: [Bool]
   public init(
-    inputs: [FeatureShape], output: FeatureShape, images: Int, training: Bool, precision: Precision = .f32, layer: Int, wantsInputGradient: [Bool]
+    inputs: [FeatureShape], output: FeatureShape, images: Int, training: Bool, precision: Precision = .f32, wantsInputGradient: [Bool]
   ) {
     (self.inputs, self.output, self.images) = (inputs, output, images)
-    (self.training, self.precision, self.layer, self.wantsInputGradient) = (training, precision, layer, wantsInputGradient)
+    (self.training, self.precision, self.wantsInputGradient) = (training, precision, wantsInputGradient)
   }
 }
 

@@ -45,7 +45,7 @@ struct Workbench {
     let pool = ThreadPool(threads: threads)
     defer { pool.shutDown() }
     let site = Site(
-      inputs: sample.inputs, output: output, images: sample.images, training: true, layer: 0, wantsInputGradient: sample.inputs.map { _ in true })
+      inputs: sample.inputs, output: output, images: sample.images, training: true, wantsInputGradient: sample.inputs.map { _ in true })
     let compiled = try sample.operation.compile(site)
     // Images stand further apart than they are long; what lies between must stay as it is.
     let gap = 7, guardValue: Float = -77
