@@ -80,6 +80,17 @@ static void CK_NAME(scale_shift)(const float *x, float *y, int64_t count, float 
     for (int64_t i = 0; i < count; i++) y[i] = scale * x[i] + shift;
 }
 
+static void CK_NAME(scale_shift_pairs)(const float *x, int64_t channel, float *y, int64_t count, const float scale[2], const float shift[2],
+                                       int relu) {
+  const float a0 = scale[0], b0 = shift[0], a1 = scale[1], b1 = shift[1], *x1 = x + channel;
+  const float floor = relu ? 0 : -__builtin_inff();
+  CK_ELEMENTS
+  for (int64_t i = 0; i < count; i++) {
+    float u = a0 * x[i] + b0, v = a1 * x1[i] + b1;
+    y[i] = ck_paired(u < floor ? floor : u, v < floor ? floor : v);
+  }
+}
+
 static inline __attribute__((always_inline)) void CK_NAME(block_backward_sums)(
     const float *x, const float *dy, int count, float mean, float scale, float shift, int relu, float sums[2]) {
   const VEC one = 1 - (VEC){0};
@@ -121,8 +132,9 @@ static void CK_NAME(backward_sums)(const float *x, const float *dy, int images, 
   sums[1] = (float)total[1];
 }
 
-static void CK_NAME(backward_apply)(const float *x, const float *dy, float *dx, int64_t count, float mean, float scale,
-                                    float shift, int relu, float a, float b, float c, int accumulate) {
+static void CK_NAME(backward_apply)(const float *x, const float *dy, float *dx, int64_t count, ck_batchnorm_gradient k, int relu,
+                                    int accumulate) {
+  const float mean = k.mean, scale = k.scale, shift = k.shift, a = k.a, b = k.b, c = k.c;
   // x − mean first, as in the sums: b · x and b · mean may be far larger than their difference.
 #define APPLY(MASK, ASSIGN)                               \
   CK_ELEMENTS                                             \
@@ -140,6 +152,23 @@ static void CK_NAME(backward_apply)(const float *x, const float *dy, float *dx, 
     APPLY(1, =)
   }
 #undef APPLY
+}
+
+static inline __attribute__((always_inline)) void CK_NAME(backward_apply_pairs_of)(
+    const float *x, const float *dy, int64_t channel, float *dx, int64_t count, ck_batchnorm_gradient low, ck_batchnorm_gradient high, int relu) {
+  const float *x1 = x + channel, *dy1 = dy + channel;
+  CK_ELEMENTS
+  for (int64_t i = 0; i < count; i++) {
+    float g = dy[i] * CK_FACTOR(!relu || low.scale * x[i] + low.shift > 0);
+    float h = dy1[i] * CK_FACTOR(!relu || high.scale * x1[i] + high.shift > 0);
+    dx[i] = ck_paired(low.a * g + (low.b * (x[i] - low.mean) + low.c), high.a * h + (high.b * (x1[i] - high.mean) + high.c));
+  }
+}
+
+static void CK_NAME(backward_apply_pairs)(const float *x, const float *dy, int64_t channel, float *dx, int64_t count,
+                                          const ck_batchnorm_gradient channels[2], int relu) {
+  if (relu) CK_NAME(backward_apply_pairs_of)(x, dy, channel, dx, count, channels[0], channels[1], 1);
+  else CK_NAME(backward_apply_pairs_of)(x, dy, channel, dx, count, channels[0], channels[1], 0);
 }
 
 #undef VEC

@@ -73,6 +73,17 @@ void ck_amx_find_copies(const ck_axis *x, ck_amx_lines *l, int copy_of[2][4]) {
     }
 }
 
+ck_amx_source ck_amx_pair(const ck_slab *slabs, const ck_slab *mask, int first, int end, int n, int64_t plane) {
+  ck_amx_source source = {.paired_mask = mask && mask->paired};
+  for (int d = 0; d < 2 && first + d < end; d++) {
+    int slab = 0;
+    source.planes.from[d] = ck_channel(slabs, first + d, n, plane, &slab);
+    source.planes.mask[d] = mask ? ck_channel(mask, first + d, n, plane, NULL) : NULL;
+    source.paired |= slabs[slab].paired;
+  }
+  return source;
+}
+
 static gather plan(const ck_conv *c, int backward) {
   gather g = {.k = ck_amx_kernels_current(), .images = c->images};
   if (backward) {
@@ -186,11 +197,12 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
   enum { MOST_CHANNELS = 2 * CK_TILE };
   const int channels = ck_min(g->halves * CK_TILE, g->out_channels - first_channel);
   float *to[MOST_CHANNELS], *here[MOST_CHANNELS];
-  int accumulate[MOST_CHANNELS], wanted = 0;
+  int accumulate[MOST_CHANNELS], paired[MOST_CHANNELS], wanted = 0;
   for (int o = 0; o < channels; o++) {
     int slab = 0;
     to[o] = ck_channel(a->out, first_channel + o, n, (int64_t)g->out_height * g->out_width, &slab);
     accumulate[o] = a->accumulate && a->accumulate[slab];
+    paired[o] = a->out[slab].paired;
     wanted |= to[o] != NULL;
   }
   if (!wanted) return;
@@ -200,7 +212,7 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
     for (int t = 0; t < g->x.count[q]; t++) taps[q][t] = g->copy_of[q][t] * g->lines.copy;
 
   ck_amx_block b = {.cells = g->cells, .row = g->y.in_phases * g->lines.line, .group = g->group, .channels = channels, .relu = a->relu,
-                    .bias = a->bias ? a->bias + first_channel : NULL, .to = here, .paired = a->out->paired, .accumulate = a->accumulate ? accumulate : NULL,
+                    .bias = a->bias ? a->bias + first_channel : NULL, .to = here, .paired = paired, .accumulate = accumulate,
                     .to_row = (ptrdiff_t)g->y.out_phases * g->out_width};
   float sums[2][CK_TILE_SUMS] __attribute__((aligned(64)));
   const int rows = ck_min(g->strip, g->cells_high - first_row);
@@ -230,15 +242,9 @@ static void pack_input(const gather *g, const operands *a, int n, int first_row,
   const int64_t plane = (int64_t)g->in_height * g->in_width;
   ck_amx_lines lines = g->lines;
   lines.first = (first_row + g->y.low) * g->y.in_phases;
-  for (int word = 0; word < g->words; word++) {
-    ck_source source = {{NULL}};
-    int slab = 0;
-    for (int d = 0; d < 2 && 2 * word + d < g->in_channels; d++) {
-      source.from[d] = ck_channel(a->in, 2 * word + d, n, plane, &slab);
-      source.mask[d] = a->mask ? ck_channel(a->mask, 2 * word + d, n, plane, NULL) : NULL;
-    }
-    g->k->pack(&lines, source, a->in[slab].paired, scratch + word * g->cells, scratch + lines.tap_count * lines.copy);
-  }
+  for (int word = 0; word < g->words; word++)
+    g->k->pack(&lines, ck_amx_pair(a->in, a->mask, 2 * word, g->in_channels, n, plane), scratch + word * g->cells,
+               scratch + lines.tap_count * lines.copy);
   // What a last group reads beyond its lines is multiplied by 0, and must be a number.
   for (int t = 0; t < lines.tap_count; t++)
     memset(scratch + t * lines.copy + lines.lines * lines.line, 0, (size_t)(g->group * g->cells) * sizeof *scratch);

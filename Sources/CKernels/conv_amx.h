@@ -31,8 +31,8 @@ typedef struct {
   int channels, rows, columns;         ///< how much of it lies within the output
   const float *bias;                   ///< of each channel; NULL for none
   float *const *to;                    ///< where each channel goes; NULL where it is not wanted
-  int paired;                          ///< two channels go to one plane, the first's
-  const int *accumulate;               ///< of each channel; NULL: none
+  const int *paired;                   ///< of each channel: it and the next go to one plane, its own
+  const int *accumulate;               ///< of each channel, never where it is paired
   ptrdiff_t to_row;
   int relu;
 } ck_amx_block;
@@ -47,6 +47,12 @@ typedef struct {
   ptrdiff_t copy, line;                ///< distances between copies, and lines
 } ck_amx_lines;
 
+/// Two channels: `planes` has one each, or, where they are paired, both have the one plane of their words; NULL where there is no second.
+typedef struct {
+  ck_source planes;
+  int paired, paired_mask;
+} ck_amx_source;
+
 /// Products of planes of x, shifted by a tap, with planes of dy, over 32 cells at a time: tiles of sums [16 of x, 16 of dy].
 typedef struct {
   const float *x[4], *dy[2];           ///< four and one, or two and two
@@ -60,8 +66,8 @@ typedef struct {
   void (*begin)(int halves, int group, int channels);
   void (*end)(void);
 
-  /// The lines of a packed channel, once for every tap; `made` has room for a line and three vectors. A `paired` plane holds words already.
-  void (*pack)(const ck_amx_lines *, ck_source plane, int paired, float *to, float *made);
+  /// The lines of a packed channel, once for every tap; `made` has room for a line and three vectors.
+  void (*pack)(const ck_amx_lines *, ck_amx_source, float *to, float *made);
 
   /// The sums of a block [16 · halves channels][4 / halves rows][16], by halves − 1.
   void (*products[2])(const ck_amx_block *, float *sums);
@@ -72,15 +78,19 @@ typedef struct {
 
   // The weight gradient: tiles of x have `channels` rows.
   void (*begin_gradient)(int channels);
-  /// A channel of x, once for every tap: words of two cells. `columns` counts 32 cells; `made` has room for each phase of a line and two vectors.
-  void (*pack_x)(const ck_amx_lines *, const float *plane, float *to, float *made);
+  /// Two channels of x, `channel` floats apart, once for every tap: words of two cells. `columns` counts 32 cells; `made` has room for each
+  /// phase of a line and two vectors, twice.
+  void (*pack_x)(const ck_amx_lines *, ck_amx_source, ptrdiff_t channel, float *to, float *made);
   /// 16 channels of one phase of dy: tiles [16 words of two cells][16 channels], and Σ dy of each channel.
-  void (*pack_dy)(const ck_amx_lines *, const ck_source planes[CK_TILE], float *to, float bias[CK_TILE]);
+  void (*pack_dy)(const ck_amx_lines *, const ck_amx_source pairs[CK_TILE / 2], float *to, float bias[CK_TILE]);
   /// sums += [tile][16][16], one after the other: x[0…3] with dy[0], or (1) x[0] and x[1] with dy[0], then with dy[1].
   void (*correlate[2])(const ck_amx_correlation *, float *const sums[4]);
 } ck_amx_kernels;
 
 const ck_amx_kernels *ck_amx_kernels_current(void);
+
+/// Channel `first` (even) of image n, and the next below `end`; ⊙ [mask > 0] where there is a mask.
+ck_amx_source ck_amx_pair(const ck_slab *slabs, const ck_slab *mask, int first, int end, int n, int64_t plane);
 
 /// Finds the copies of a line that the taps along x need, and which tap of which phase has which.
 void ck_amx_find_copies(const ck_axis *x, ck_amx_lines *lines, int copy_of[2][4]);

@@ -30,25 +30,53 @@ INLINE vec within(const float *line, ptrdiff_t j, int width) {
   return (vec)_mm512_maskz_loadu_ps((__mmask16)(((1u << count) - 1) & ~((1u << before) - 1)), line + j);
 }
 
-/// The words of the last, broken vector of a line.
-INLINE vec last_cells(const ck_source *line, int j, int width) {
+/// One channel's values of words.
+INLINE vec values_in(vec words, int second) { return second ? (vec)((mask_vec)words & (int)0xffff0000) : (vec)((mask_vec)words << 16); }
+
+/// Both halves of words, each where that of m is positive.
+INLINE vec where_both_positive(vec words, vec m) {
+  return (vec)_mm512_maskz_mov_epi16(_mm512_cmpgt_epi16_mask((__m512i)m, _mm512_setzero_si512()), (__m512i)words);
+}
+
+/// A vector of a line at column j: all of it `whole`, or what lies within the line.
+INLINE vec at_column(const float *line, ptrdiff_t j, int width, int whole) {
+  if (!whole) return within(line, j, width);
+  ahead(line + j);
+  return load(line + j);
+}
+
+/// The words of a line at column j.
+INLINE vec words_at(const ck_amx_source *line, ptrdiff_t j, int width, int whole) {
+  const float *const *from = line->planes.from, *const *mask = line->planes.mask;
+  if (line->paired) {
+    const vec v = at_column(from[0], j, width, whole);
+    return mask[0] ? where_both_positive(v, at_column(mask[0], j, width, whole)) : v;
+  }
   vec v[2] = {{0}, {0}};
   UNROLL for (int d = 0; d < 2; d++) {
-    if (!line->from[d]) continue;
-    v[d] = within(line->from[d], j, width);
-    if (line->mask[d]) v[d] = where_positive(v[d], within(line->mask[d], j, width));
+    if (!from[d]) continue;
+    v[d] = at_column(from[d], j, width, whole);
+    if (!mask[d]) continue;
+    const vec m = at_column(mask[d], j, width, whole);
+    v[d] = where_positive(v[d], line->paired_mask ? values_in(m, d) : m);
   }
   return words(v[0], v[1]);
 }
 
 /// A line as words, zeros before and after.
-INLINE void make_words(const ck_source *line, int width, float *made) {
+INLINE void make_words(ck_amx_source line, int width, float *made) {
   store(made, (vec){0});
   made += LANES;
   int j = 0;
-  for (; j + LANES <= width; j += LANES) store(made + j, cells(line, j));
-  if (j < width) store(made + j, last_cells(line, j, width)), j += LANES;
+  for (; j + LANES <= width; j += LANES) store(made + j, words_at(&line, j, width, 1));
+  if (j < width) store(made + j, words_at(&line, j, width, 0)), j += LANES;
   store(made + j, (vec){0});
+}
+
+/// The line `offset` floats further on.
+INLINE ck_amx_source line_of(ck_amx_source s, ptrdiff_t offset) {
+  s.planes = advanced(s.planes, offset);
+  return s;
 }
 
 INLINE vec phase_of(vec a, vec z, int odd) { return odd ? ODD(a, z) : EVEN(a, z); }
@@ -61,26 +89,27 @@ INLINE void shifted(const float *line, int width, int first, int end, float *to)
   for (; j < end; j += LANES) store(to + j, within(line, first + j, width));
 }
 
-static void pack(const ck_amx_lines *l, ck_source plane, int paired, float *to, float *made) {
-  const int width = l->width, end = l->columns * LANES;
+static void pack(const ck_amx_lines *l, ck_amx_source source, float *to, float *made) {
+  const int width = l->width, end = l->columns * LANES, as_it_is = source.paired && !source.planes.mask[0];
   for (int n = l->first; n < l->first + l->lines; n++, to += l->line) {
-    const int there = n >= 0 && n < l->height && plane.from[0];
-    const ck_source line = advanced(plane, there ? (ptrdiff_t)n * width : 0);
-    if (there && !paired) make_words(&line, width, made);
-    for (int j = 0; there && paired && j < width; j += LANES) ahead(line.from[0] + j);
+    const int there = n >= 0 && n < l->height && source.planes.from[0];
+    const ck_amx_source line = line_of(source, there ? (ptrdiff_t)n * width : 0);
+    const float *plain = line.planes.from[0];
+    if (there && !as_it_is) make_words(line, width, made);
+    for (int j = 0; there && as_it_is && j < width; j += LANES) ahead(plain + j);
     for (int t = 0; t < l->tap_count; t++) {
       float *at = to + t * l->copy;
       const int first = l->phases * l->taps[t].offset, odd = l->taps[t].phase;
       const float *from = made + LANES + first;
       if (!there)
         for (int j = 0; j < end; j += LANES) store(at + j, (vec){0});
-      else if (!paired)
+      else if (!as_it_is)
         for (int j = 0; j < end; j += LANES) store(at + j, l->phases == 1 ? load(from + j) : phase_of(load(from + 2 * j), load(from + 2 * j + LANES), odd));
       else if (l->phases == 1)
-        shifted(line.from[0], width, first, end, at);
+        shifted(plain, width, first, end, at);
       else
         for (int j = 0; j < end; j += LANES)
-          store(at + j, phase_of(within(line.from[0], first + 2 * j, width), within(line.from[0], first + 2 * j + LANES, width), odd));
+          store(at + j, phase_of(within(plain, first + 2 * j, width), within(plain, first + 2 * j + LANES, width), odd));
     }
   }
 }
@@ -146,13 +175,13 @@ INLINE vec finished(const ck_amx_block *b, int channel, vec sum) {
 /// A channel's vector, or that of a pair.
 INLINE vec leaving(const ck_amx_block *b, int channel, const float *sums, int a_channel) {
   const vec first = finished(b, channel, load(sums));
-  return b->paired ? words(first, finished(b, channel + 1, load(sums + a_channel))) : first;
+  return b->paired[channel] ? words(first, finished(b, channel + 1, load(sums + a_channel))) : first;
 }
 
 static void store_block(const ck_amx_block *b, int rows, const float *sums) {
-  for (int o = 0; o < b->channels; o += 1 + b->paired) {
+  for (int o = 0; o < b->channels; o += 1 + b->paired[o]) {
     if (!b->to[o]) continue;
-    const int accumulate = b->accumulate && b->accumulate[o];
+    const int accumulate = b->accumulate[o];
     for (int r = 0; r < b->rows; r++) {
       const vec v = leaving(b, o, sums + (o * rows + r) * CK_TILE, rows * CK_TILE);
       store_some(b->to[o] + r * b->to_row, v, b->columns, accumulate);
@@ -161,9 +190,9 @@ static void store_block(const ck_amx_block *b, int rows, const float *sums) {
 }
 
 static void interleave_block(const ck_amx_block *b, int rows, const float *even, const float *odd) {
-  for (int o = 0; o < b->channels; o += 1 + b->paired) {
+  for (int o = 0; o < b->channels; o += 1 + b->paired[o]) {
     if (!b->to[o]) continue;
-    const int accumulate = b->accumulate && b->accumulate[o];
+    const int accumulate = b->accumulate[o];
     for (int r = 0; r < b->rows; r++) {
       const ptrdiff_t i = (o * rows + r) * CK_TILE;
       const vec a = leaving(b, o, even + i, rows * CK_TILE), z = leaving(b, o, odd + i, rows * CK_TILE);

@@ -78,7 +78,7 @@ int ck_amx_weights_tasks(const ck_conv *c) {
 
 size_t ck_amx_weights_scratch(const ck_conv *c) {
   const plan g = make(c);
-  return (size_t)(x_floats(&g) + dy_floats(&g) + g.x.phases * (g.steps + 2) * CK_TILE) + TILE;
+  return (size_t)(x_floats(&g) + dy_floats(&g) + 2 * g.x.phases * (g.steps + 2) * CK_TILE) + TILE;
 }
 
 /// Sums of a tap (counted through all phases), a tile of x and one of dy.
@@ -142,19 +142,18 @@ void ck_amx_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck
       const ck_amx_lines lines = {.first = g.taps.y.out_phases * first_row + p / across, .lines = rows, .height = c->out_height,
                                   .width = c->out_width, .phases = across, .columns = g.steps, .tap_count = 1, .taps = {{.phase = p % across}}};
       for (int tile = 0; tile < tiles; tile++) {
-        ck_source planes[CK_TILE] = {{{NULL}}};
-        for (int o = 0; o < CK_TILE && tile * CK_TILE + o < channels; o++) {
-          planes[o].from[0] = ck_channel(&dy, first + tile * CK_TILE + o, n, out_area, NULL);
-          planes[o].mask[0] = y.data ? ck_channel(&y, first + tile * CK_TILE + o, n, out_area, NULL) : NULL;
-        }
-        g.k->pack_dy(&lines, planes, d + p * g.dy_phase + tile * g.dy_tile, bias + tile * CK_TILE);
+        ck_amx_source pairs[CK_TILE / 2];
+        for (int o = 0; o < CK_TILE; o += 2)
+          pairs[o / 2] = ck_amx_pair(&dy, y.data ? &y : NULL, first + tile * CK_TILE + o, first + channels, n, out_area);
+        g.k->pack_dy(&lines, pairs, d + p * g.dy_phase + tile * g.dy_tile, bias + tile * CK_TILE);
       }
     }
     ck_amx_lines lines = g.x;
     lines.first = (first_row + g.taps.y.low) * g.taps.y.in_phases;
     for (int i = 0; i < c->in_channels; i += g.in_block) {
       const int block = ck_min(g.in_block, c->in_channels - i);
-      for (int j = 0; j < block; j++) g.k->pack_x(&lines, ck_channel(in, i + j, n, in_area, NULL), x + j * g.channel, spare + TILE);
+      for (int j = 0; j < block; j += 2)
+        g.k->pack_x(&lines, ck_amx_pair(in, NULL, i + j, c->in_channels, n, in_area), g.channel, x + j * g.channel, spare + TILE);
       multiply(&g, x, i / CK_TILE, ck_divide_up(block, CK_TILE), d, first_tile, tiles, rows, sums, spare);
     }
   }

@@ -21,37 +21,70 @@ INLINE vec cells_of(const float *line, ptrdiff_t j, int width, int phases, int p
 
 INLINE vec neighbours(vec low, vec high) { return (vec)_mm512_cvtne2ps_pbh((__m512)high, (__m512)low); }
 
-/// A phase of a line as bfloat16, from `made` + LANES on, zeros before; one vector more than columns, for taps that look ahead.
-INLINE void make_halves(const float *line, const ck_amx_lines *l, int phase, float *made) {
-  store(made, (vec){0});
+/// One half of 32 words.
+INLINE vec halves_of(vec low, vec high, int second) {
+  static const short every_second[2][32] __attribute__((aligned(64))) = {
+      {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44, 46, 48, 50, 52, 54, 56, 58, 60, 62},
+      {1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31, 33, 35, 37, 39, 41, 43, 45, 47, 49, 51, 53, 55, 57, 59, 61, 63}};
+  return (vec)_mm512_permutex2var_epi16((__m512i)low, *(const __m512i *)every_second[second], (__m512i)high);
+}
+
+/// 32 cells of a phase of a line, from its cell j on, as words of two neighbours: of both channels, 0 where there is no second.
+INLINE void neighbours_at(const ck_amx_source *line, ptrdiff_t j, const ck_amx_lines *l, int phase, vec v[2]) {
+  const float *const *from = line->planes.from, *const *mask = line->planes.mask;
+  const int width = l->width, phases = l->phases;
+  vec cells[2];
+  if (line->paired) {
+    ahead(from[0] + phases * j);
+    UNROLL for (int k = 0; k < 2; k++) {
+      cells[k] = cells_of(from[0], j + k * LANES, width, phases, phase);
+      if (mask[0]) cells[k] = where_both_positive(cells[k], cells_of(mask[0], j + k * LANES, width, phases, phase));
+    }
+    UNROLL for (int d = 0; d < 2; d++) v[d] = halves_of(cells[0], cells[1], d);
+    return;
+  }
+  UNROLL for (int d = 0; d < 2; d++) {
+    v[d] = (vec){0};
+    if (!from[d]) continue;
+    ahead(from[d] + phases * j);
+    UNROLL for (int k = 0; k < 2; k++) {
+      cells[k] = cells_of(from[d], j + k * LANES, width, phases, phase);
+      if (!mask[d]) continue;
+      const vec m = cells_of(mask[d], j + k * LANES, width, phases, phase);
+      cells[k] = where_positive(cells[k], line->paired_mask ? values_in(m, d) : m);
+    }
+    v[d] = neighbours(cells[0], cells[1]);
+  }
+}
+
+/// A phase of a line as bfloat16, each channel's from its `made` + LANES on, zeros before; one vector more than columns, for taps that look ahead.
+INLINE void make_neighbours(ck_amx_source line, const ck_amx_lines *l, int phase, float *made, ptrdiff_t a_channel) {
+  for (int d = 0; d < 2; d++) store(made + d * a_channel, (vec){0});
   made += LANES;
   for (int i = 0; i <= l->columns; i++) {
-    ahead(line + l->phases * 2 * LANES * i);
-    store(made + i * LANES, neighbours(cells_of(line, 2 * LANES * i, l->width, l->phases, phase),
-                                       cells_of(line, 2 * LANES * i + LANES, l->width, l->phases, phase)));
+    vec v[2];
+    neighbours_at(&line, 2 * LANES * i, l, phase, v);
+    for (int d = 0; d < 2; d++) store(made + d * a_channel + i * LANES, v[d]);
   }
 }
 
-static void pack_x(const ck_amx_lines *l, const float *plane, float *to, float *made) {
-  const ptrdiff_t a_phase = (l->columns + 2) * LANES;
+static void pack_x(const ck_amx_lines *l, ck_amx_source source, ptrdiff_t channel, float *to, float *made) {
+  const ptrdiff_t a_phase = (l->columns + 2) * LANES, a_channel = l->phases * a_phase;
   for (int n = l->first; n < l->first + l->lines; n++, to += l->line) {
     const int there = n >= 0 && n < l->height;
-    for (int p = 0; there && p < l->phases; p++) make_halves(plane + (ptrdiff_t)n * l->width, l, p, made + p * a_phase);
-    for (int t = 0; t < l->tap_count; t++) {
-      // A cell is half a float.
-      const char *from = (const char *)(made + l->taps[t].phase * a_phase + LANES) + 2 * l->taps[t].offset;
-      float *at = to + t * l->copy;
-      for (int i = 0; i < l->columns * LANES; i += LANES) store(at + i, there ? load((const float *)(from + 4 * i)) : (vec){0});
-    }
+    for (int p = 0; there && p < l->phases; p++)
+      make_neighbours(line_of(source, (ptrdiff_t)n * l->width), l, p, made + p * a_phase, a_channel);
+    for (int d = 0; d < 2 && source.planes.from[d]; d++)
+      for (int t = 0; t < l->tap_count; t++) {
+        // A cell is half a float.
+        const char *from = (const char *)(made + d * a_channel + l->taps[t].phase * a_phase + LANES) + 2 * l->taps[t].offset;
+        float *at = to + d * channel + t * l->copy;
+        for (int i = 0; i < l->columns * LANES; i += LANES) store(at + i, there ? load((const float *)(from + 4 * i)) : (vec){0});
+      }
   }
 }
 
-INLINE vec gated(const ck_source *line, ptrdiff_t offset, ptrdiff_t j, int width, int phases, int phase) {
-  const vec v = cells_of(line->from[0] + offset, j, width, phases, phase);
-  return line->mask[0] ? where_positive(v, cells_of(line->mask[0] + offset, j, width, phases, phase)) : v;
-}
-
-static void pack_dy(const ck_amx_lines *l, const ck_source planes[CK_TILE], float *to, float bias[CK_TILE]) {
+static void pack_dy(const ck_amx_lines *l, const ck_amx_source pairs[CK_TILE / 2], float *to, float bias[CK_TILE]) {
   vec sums[CK_TILE];
   UNROLL for (int o = 0; o < CK_TILE; o++) sums[o] = (vec){0};
   for (int n = 0; n < l->lines; n++) {
@@ -59,13 +92,13 @@ static void pack_dy(const ck_amx_lines *l, const ck_source planes[CK_TILE], floa
     const ptrdiff_t line = (ptrdiff_t)(l->first + n * l->phases) * l->width;
     for (int i = 0; i < l->columns; i++, to += CK_TILE * CK_TILE) {
       vec v[CK_TILE];
-      for (int o = 0; o < CK_TILE; o++) {
-        v[o] = (vec){0};
-        if (!there || !planes[o].from[0]) continue;
-        ahead(planes[o].from[0] + line + l->phases * 2 * LANES * i);
-        v[o] = neighbours(gated(&planes[o], line, 2 * LANES * i, l->width, l->phases, l->taps[0].phase),
-                          gated(&planes[o], line, 2 * LANES * i + LANES, l->width, l->phases, l->taps[0].phase));
+      for (int o = 0; o < CK_TILE; o += 2) {
+        v[o] = v[o + 1] = (vec){0};
+        if (!there || !pairs[o / 2].planes.from[0]) continue;
+        const ck_amx_source here = line_of(pairs[o / 2], line);
+        neighbours_at(&here, 2 * LANES * i, l, l->taps[0].phase, v + o);
         sums[o] += values_of(v[o]);
+        sums[o + 1] += values_of(v[o + 1]);
       }
       UNROLL for (int stage = 1; stage < CK_TILE; stage *= 2) {
         vec w[CK_TILE];

@@ -2,8 +2,7 @@
 // (key, epoch, sample, layer, position): Philox 4×32-7 (Salmon et al. 2011; seven rounds pass BigCrush) on the counter
 // (position / 8, layer, epoch, sample), 16 bits of its 128 for each of eight elements. So nothing is stored for the
 // backward pass, and any cut into tasks gives the same mask.
-#include <stdint.h>
-#include <string.h>
+#include "pairs.h"
 
 #define BLOCKS 64  // Philox blocks at a time: 1 KB of bits, which never leaves L1
 
@@ -34,7 +33,22 @@ static void dropout_reference(const float *x, float *y, int64_t first, int64_t c
   }
 }
 
+static void dropout_pairs_reference(float *words, int64_t first, int64_t second, int64_t count, float rate, uint64_t key, uint32_t epoch,
+                                    uint32_t sample, uint32_t layer) {
+  for (int64_t i = 0; i < count; i++) {
+    float v[2] = {ck_lower(words[i]), ck_upper(words[i])};
+    dropout_reference(v, v, first + i, 1, rate, key, epoch, sample, layer, 0);
+    dropout_reference(v + 1, v + 1, second + i, 1, rate, key, epoch, sample, layer, 0);
+    words[i] = ck_paired(v[0], v[1]);
+  }
+}
+
 void ck_dropout(const float *x, float *y, int64_t first, int64_t count, float rate, uint64_t key, uint32_t epoch,
                 uint32_t sample, uint32_t layer, int accumulate) {
   CK_PICK(dropout)(x, y, first, count, rate, key, epoch, sample, layer, accumulate);
+}
+
+void ck_dropout_pairs(float *words, int64_t first, int64_t second, int64_t count, float rate, uint64_t key, uint32_t epoch, uint32_t sample,
+                      uint32_t layer) {
+  CK_PICK(dropout_pairs)(words, first, second, count, rate, key, epoch, sample, layer);
 }

@@ -43,3 +43,23 @@ static void CK_NAME(dropout)(const float *x, float *y, int64_t first, int64_t co
       for (int i = 0; i < n; i++) to[i] = from[i] * (bits[i] >= dropped ? scale : 0);
   }
 }
+
+static void CK_NAME(dropout_pairs)(float *words, int64_t first, int64_t second, int64_t count, float rate, uint64_t key, uint32_t epoch,
+                                   uint32_t sample, uint32_t layer) {
+  const int32_t dropped = threshold(rate);
+  const float scale = 1 / (1 - rate);
+  for (int64_t begin = 0; begin < count; begin += 8 * BLOCKS) {
+    _Alignas(64) uint32_t lower[4 * BLOCKS], upper[4 * BLOCKS];
+    CK_NAME(philox7)((uint32_t)((first + begin) / 8), key, layer, epoch, sample, lower);
+    CK_NAME(philox7)((uint32_t)((second + begin) / 8), key, layer, epoch, sample, upper);
+    const sixteen *low = (const sixteen *)lower, *high = (const sixteen *)upper;
+    const int n = count - begin < 8 * BLOCKS ? (int)(count - begin) : 8 * BLOCKS;
+    float *at = words + begin;
+    // Powers of two leave the lower half of a float as it was: 0.
+    CK_ELEMENTS
+    for (int i = 0; i < n; i++) {
+      const float a = ck_lower(at[i]) * (low[i] >= dropped ? scale : 0), b = ck_upper(at[i]) * (high[i] >= dropped ? scale : 0);
+      at[i] = ck_word_of(ck_bits_of(b) | ck_bits_of(a) >> 16);
+    }
+  }
+}

@@ -1,32 +1,16 @@
 // Maximum pooling by two and nearest-neighbour enlarging by two: plain loops as yardstick, templates for the rest.
-#include <stdint.h>
-#include <string.h>
+#include "pairs.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
-INLINE uint32_t bits_of(float word) {
-  uint32_t bits;
-  memcpy(&bits, &word, sizeof bits);
-  return bits;
-}
-
-INLINE float word_of(uint32_t bits) {
-  float word;
-  memcpy(&word, &bits, sizeof word);
-  return word;
-}
-
-INLINE float largest(float a, float b, float c, float d) {
+CK_INLINE float largest(float a, float b, float c, float d) {
   const float ab = a > b ? a : b, cd = c > d ? c : d;
   return ab > cd ? ab : cd;
 }
 
 /// Of the lower halves, and of the upper ones.
-INLINE float largest_pair(float a, float b, float c, float d) {
-  const uint32_t upper = 0xffff0000, i = bits_of(a), j = bits_of(b), k = bits_of(c), l = bits_of(d);
-  const float low = largest(word_of(i << 16), word_of(j << 16), word_of(k << 16), word_of(l << 16));
-  const float high = largest(word_of(i & upper), word_of(j & upper), word_of(k & upper), word_of(l & upper));
-  return word_of(bits_of(high) | bits_of(low) >> 16);
+CK_INLINE float largest_pair(float a, float b, float c, float d) {
+  const float low = largest(ck_lower(a), ck_lower(b), ck_lower(c), ck_lower(d));
+  const float high = largest(ck_upper(a), ck_upper(b), ck_upper(c), ck_upper(d));
+  return ck_word_of(ck_bits_of(high) | ck_bits_of(low) >> 16);
 }
 
 #define CK_TEMPLATE "pooling.inc.h"
@@ -55,7 +39,7 @@ static void maxpool2_pairs_reference(const float *x, float *y, int64_t planes, i
       }
 }
 
-static void maxpool2_backward_reference(const float *x, const float *dy, float *dx, int64_t planes, int height, int width,
+static void maxpool2_backward_reference(const float *x, ck_part part, const float *dy, float *dx, int64_t planes, int height, int width,
                                         int accumulate) {
   if (!accumulate) memset(dx, 0, sizeof(float) * planes * height * width);
   for (int64_t p = 0; p < planes; p++)
@@ -65,7 +49,7 @@ static void maxpool2_backward_reference(const float *x, const float *dy, float *
         int64_t best = corner;
         for (int k = 1; k < 4; k++) {
           int64_t candidate = corner + k / 2 * width + k % 2;
-          if (x[candidate] > x[best]) best = candidate;
+          if (ck_value(x[candidate], part) > ck_value(x[best], part)) best = candidate;
         }
         dx[best] += *dy++;
       }
@@ -92,8 +76,8 @@ void ck_maxpool2_pairs(const float *x, float *y, int64_t planes, int height, int
   CK_PICK(maxpool2_pairs)(x, y, planes, height, width);
 }
 
-void ck_maxpool2_backward(const float *x, const float *dy, float *dx, int64_t planes, int height, int width, int accumulate) {
-  CK_PICK(maxpool2_backward)(x, dy, dx, planes, height, width, accumulate);
+void ck_maxpool2_backward(const float *x, ck_part part, const float *dy, float *dx, int64_t planes, int height, int width, int accumulate) {
+  CK_PICK(maxpool2_backward)(x, part, dy, dx, planes, height, width, accumulate);
 }
 
 void ck_nearest2_forward(const float *x, float *y, int64_t planes, int height, int width) {

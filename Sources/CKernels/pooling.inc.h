@@ -24,10 +24,11 @@ static void CK_NAME(maxpool2_pairs)(const float *restrict x, float *restrict y, 
 }
 
 static inline __attribute__((always_inline)) void CK_NAME(maxpool2_backward_rows)(
-    const float *restrict top, const float *restrict bottom, const float *restrict dy, float *restrict dtop,
+    const float *restrict top, const float *restrict bottom, ck_part part, const float *restrict dy, float *restrict dtop,
     float *restrict dbottom, int w, int accumulate) {
   for (int j = 0; j < w; j++) {
-    float a = top[2 * j], b = top[2 * j + 1], c = bottom[2 * j], d = bottom[2 * j + 1], g = dy[j];
+    float a = ck_value(top[2 * j], part), b = ck_value(top[2 * j + 1], part), g = dy[j];
+    float c = ck_value(bottom[2 * j], part), d = ck_value(bottom[2 * j + 1], part);
     float ab = a >= b ? a : b, cd = c >= d ? c : d;
     float upper = ab >= cd ? g : 0, lower = g - upper;  // all of g goes to one row, so the difference is exact
     float ga = a >= b ? upper : 0, gc = c >= d ? lower : 0, gb = upper - ga, gd = lower - gc;
@@ -39,21 +40,31 @@ static inline __attribute__((always_inline)) void CK_NAME(maxpool2_backward_rows
   }
 }
 
-static void CK_NAME(maxpool2_backward)(const float *x, const float *dy, float *dx, int64_t planes, int height, int width,
-                                       int accumulate) {
+static inline __attribute__((always_inline)) void CK_NAME(maxpool2_backward_part)(
+    const float *x, ck_part part, const float *dy, float *dx, int64_t planes, int height, int width, int accumulate) {
   const int h = height / 2, w = width / 2;
   for (int64_t p = 0; p < planes; p++) {
     for (int i = 0; i < h; i++) {
       const int64_t row = (p * height + 2 * i) * width;
       const float *g = dy + (p * h + i) * w;
       if (accumulate)
-        CK_NAME(maxpool2_backward_rows)(x + row, x + row + width, g, dx + row, dx + row + width, w, 1);
+        CK_NAME(maxpool2_backward_rows)(x + row, x + row + width, part, g, dx + row, dx + row + width, w, 1);
       else
-        CK_NAME(maxpool2_backward_rows)(x + row, x + row + width, g, dx + row, dx + row + width, w, 0);
+        CK_NAME(maxpool2_backward_rows)(x + row, x + row + width, part, g, dx + row, dx + row + width, w, 0);
       if (!accumulate && width % 2) dx[row + width - 1] = dx[row + 2 * width - 1] = 0;
     }
     if (!accumulate && height % 2) memset(dx + (p * height + height - 1) * width, 0, sizeof(float) * width);
   }
+}
+
+static void CK_NAME(maxpool2_backward)(const float *x, ck_part part, const float *dy, float *dx, int64_t planes, int height, int width,
+                                       int accumulate) {
+  if (part == CK_WORDS)
+    CK_NAME(maxpool2_backward_part)(x, CK_WORDS, dy, dx, planes, height, width, accumulate);
+  else if (part == CK_LOWER)
+    CK_NAME(maxpool2_backward_part)(x, CK_LOWER, dy, dx, planes, height, width, accumulate);
+  else
+    CK_NAME(maxpool2_backward_part)(x, CK_UPPER, dy, dx, planes, height, width, accumulate);
 }
 
 static void CK_NAME(nearest2_forward)(const float *restrict x, float *restrict y, int64_t planes, int height, int width) {

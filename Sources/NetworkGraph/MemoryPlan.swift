@@ -25,11 +25,12 @@ public struct MemoryPlan: Sendable {
   /// - Parameters:
   ///   - network: lowered.
   ///   - images: images of one slice.
-  ///   - paired: values that take half the room.
-  public init(_ network: Network, images: Int, training: Bool, paired: Set<Int> = []) {
+  ///   - paired: values and gradients that take half the room.
+  init(_ network: Network, images: Int, training: Bool, paired: Paired = .nothing) {
     let nothing = [Buffer?](repeating: nil, count: network.shapes.count)
     (values, recomputed, gradients) = (nothing, nothing, nothing)
-    func floats(_ value: Int) -> Int { (images * network.shapes[value].count / (paired.contains(value) ? 2 : 1) + 15) / 16 * 16 }
+    func room(_ value: Int, among paired: Set<Int>) -> Int { (images * network.shapes[value].count / (paired.contains(value) ? 2 : 1) + 15) / 16 * 16 }
+    func floats(_ value: Int) -> Int { room(value, among: paired.values) }
 
     values[0] = Buffer(floats: floats(0), life: 0...0)
     for (time, node) in network.nodes.enumerated() {
@@ -39,7 +40,7 @@ public struct MemoryPlan: Sendable {
     extend(network.logits, to: network.nodes.count)
     if training {
       liveInBackward(network, floats)
-      gradientsLive(network, floats)
+      gradientsLive(network) { room($0, among: paired.gradients) }
     }
     place(training ? replacements(network) : [])
   }

@@ -32,7 +32,7 @@ public final class Program {
   ///   - precision: what its convolutions multiply.
   ///   - parameters: the weights; several programs may share them.
   ///   - sharing: a program that never runs at the same time, whose memory is used again where it is large enough.
-  ///   - pairs: false keeps in float32 what would be rounded to bfloat16 by all who read it; the results' bits are the same.
+  ///   - pairs: false keeps in float32 what would be rounded to bfloat16 by all who read it.
   /// - Throws: `OutOfMemory`.
   public init(
     _ network: Network, images: Int, training: Bool, precision: Precision = .f32, parameters: ParameterMemory, pool: ThreadPool,
@@ -45,7 +45,7 @@ public final class Program {
         inputs: node.inputs.map { lowered.shapes[$0] }, output: lowered.shapes[node.output], images: images, training: training,
         precision: precision, wantsInputGradient: wantsInputGradient)
     }
-    let paired = pairs ? lowered.pairedValues { lowered.nodes[$0].operation.pairing(site($0, wantsInputGradient: [])) } : []
+    let paired = pairs ? Paired(lowered) { lowered.nodes[$0].operation.pairing(site($0, wantsInputGradient: [])) } : .nothing
     let plan = MemoryPlan(lowered, images: images, training: training, paired: paired)
     (self.network, self.images, self.training, self.plan) = (lowered, images, training, plan)
     (self.parameters, self.pool) = (parameters, pool)
@@ -60,13 +60,15 @@ public final class Program {
       ?? (0..<pool.threads).map { _ in try AlignedBuffer(count: scratchCount) }
     shared = try other.flatMap { $0.shared.count >= sharedCount ? $0.shared : nil } ?? AlignedBuffer(count: sharedCount)
 
-    func slab(_ value: Int, _ buffer: MemoryPlan.Buffer?) -> Slab {
+    func slab(_ value: Int, _ buffer: MemoryPlan.Buffer?, among paired: Set<Int>) -> Slab {
       let shape = lowered.shapes[value]
       let isPaired = paired.contains(value)
       return Slab(
         data: buffer.map { arena.pointer + $0.offset }, channels: Int64(shape.channels), image_stride: Int64(shape.count / (isPaired ? 2 : 1)),
         paired: isPaired ? 1 : 0)
     }
+    func value(_ value: Int, _ buffer: MemoryPlan.Buffer?) -> Slab { slab(value, buffer, among: paired.values) }
+    func gradient(_ value: Int) -> Slab { slab(value, plan.gradients[value], among: paired.gradients) }
     // The first backward step to reach a gradient writes it, later ones add.
     var written = Set<Int>()
     var accumulates = [[Int32]](repeating: [], count: lowered.nodes.count)
@@ -77,14 +79,13 @@ public final class Program {
     steps = zip(lowered.nodes.indices, compiled).map { index, operation in
       let node = lowered.nodes[index]
       let frame = Frame(
-        inputs: node.inputs.map { slab($0, plan.values[$0]) }, output: slab(node.output, plan.values[node.output]),
-        inputGradients: node.inputs.map { slab($0, plan.gradients[$0]) }, accumulates: accumulates[index],
-        outputGradient: slab(node.output, plan.gradients[node.output]),
+        inputs: node.inputs.map { value($0, plan.values[$0]) }, output: value(node.output, plan.values[node.output]),
+        inputGradients: node.inputs.map(gradient), accumulates: accumulates[index], outputGradient: gradient(node.output),
         parameters: node.parameters.map { parameters.value($0) },
         parameterGradients: training ? node.parameters.map { parameters.gradient($0) } : [], accumulatesParameters: false,
         scratch: scratchPointers, shared: sharedPointer, pool: pool, draw: DropoutDraw(seed: 0, epoch: 0, samples: Array(0..<images)))
       var backwardFrame = frame
-      backwardFrame.inputs = node.inputs.map { slab($0, plan.recomputed[$0] ?? plan.values[$0]) }
+      backwardFrame.inputs = node.inputs.map { value($0, plan.recomputed[$0] ?? plan.values[$0]) }
       return Step(
         name: node.name, operation: operation, frame: frame, backwardFrame: backwardFrame, recomputes: [],
         parameters: node.parameters.map { parameters.value($0) })
@@ -92,7 +93,7 @@ public final class Program {
     for (producer, node) in lowered.nodes.enumerated() {
       guard let buffer = plan.recomputed[node.output] else { continue }
       var frame = steps[producer].backwardFrame
-      frame.output = slab(node.output, buffer)
+      frame.output = value(node.output, buffer)
       steps[2 * steps.count - buffer.life.lowerBound].recomputes.append((producer, frame))
     }
   }

@@ -33,6 +33,8 @@ public struct BatchNormalization: Operation, Hashable {
   /// batch, and computing it again is one pass of 30.
   public func isRecomputed(_ inputs: [FeatureShape]) -> Bool { true }
   public var inputGradientReplaces: Replaceable { .outputGradient }
+  /// Its sums are over its input and its output's gradient as they are.
+  public func pairing(_ site: Site) -> Pairing { site.training ? [.output, .inputGradients] : [] }
   public func compile(_ site: Site) throws -> any CompiledOperation { try CompiledBatchNormalization(self, site) }
 
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
@@ -72,36 +74,50 @@ private final class CompiledBatchNormalization: CompiledOperation {
 
   var resident: Int { statistics.count }
 
+  /// A channel each, or where `paired` two.
+  private func overChannels(_ frame: Frame, paired: Bool, _ body: (Range<Int>) -> Void) {
+    let each = paired ? 2 : 1
+    frame.pool.run(tasks: shape.channels / each) { task, _ in body(task * each..<(task + 1) * each) }
+  }
+
   func forward(_ frame: Frame) {
-    let input = frame.inputs[0], output = frame.output, plane = shape.plane
+    let input = frame.inputs[0], plane = shape.plane, statistics = statistics.pointer
     let gamma = frame.parameters[0], beta = frame.parameters[1], movingMean = frame.parameters[2], movingVariance = frame.parameters[3]
-    let relu: Int32 = operation.relu ? 1 : 0, statistics = statistics.pointer
-    frame.pool.run(tasks: shape.channels) { c, _ in
-      var mean = movingMean[c], variance = movingVariance[c]
-      if training {
-        var moments: (Float, Float) = (0, 0)
-        withUnsafeMutableBytes(of: &moments) {
-          ck_batchnorm_moments(input.data + c * plane, Int32(images), input.image_stride, Int64(plane), $0.bindMemory(to: Float.self).baseAddress)
+    overChannels(frame, paired: frame.output.paired != 0) { [self] channels in
+      for c in channels {
+        var mean = movingMean[c], variance = movingVariance[c]
+        if training {
+          var moments: (Float, Float) = (0, 0)
+          withUnsafeMutableBytes(of: &moments) {
+            ck_batchnorm_moments(input.data + c * plane, Int32(images), input.image_stride, Int64(plane), $0.bindMemory(to: Float.self).baseAddress)
+          }
+          (mean, variance) = moments
+          movingMean[c] = movingMean[c] * BatchNormalization.momentum + mean * (1 - BatchNormalization.momentum)
+          movingVariance[c] = movingVariance[c] * BatchNormalization.momentum + variance * (1 - BatchNormalization.momentum)
         }
-        (mean, variance) = moments
-        movingMean[c] = movingMean[c] * BatchNormalization.momentum + mean * (1 - BatchNormalization.momentum)
-        movingVariance[c] = movingVariance[c] * BatchNormalization.momentum + variance * (1 - BatchNormalization.momentum)
+        let inverse = 1 / (variance + BatchNormalization.epsilon).squareRoot()
+        let scale = gamma[c] * inverse, shift = beta[c] - mean * scale
+        (statistics[4 * c], statistics[4 * c + 1], statistics[4 * c + 2], statistics[4 * c + 3]) = (mean, inverse, scale, shift)
       }
-      let inverse = 1 / (variance + BatchNormalization.epsilon).squareRoot()
-      let scale = gamma[c] * inverse, shift = beta[c] - mean * scale
-      (statistics[4 * c], statistics[4 * c + 1], statistics[4 * c + 2], statistics[4 * c + 3]) = (mean, inverse, scale, shift)
-      for n in 0..<images {
-        ck_scale_shift(input.image(n) + c * plane, output.image(n) + c * plane, Int64(plane), scale, shift, relu)
-      }
+      for n in 0..<images { normalize(frame, channels, image: n) }
     }
   }
 
   func recompute(_ frame: Frame) {
-    let input = frame.inputs[0], output = frame.output, plane = shape.plane, relu: Int32 = operation.relu ? 1 : 0, statistics = statistics.pointer
-    frame.pool.run(tasks: shape.channels * images) { task, _ in
-      let (n, c) = (task / shape.channels, task % shape.channels)
-      ck_scale_shift(
-        input.image(n) + c * plane, output.image(n) + c * plane, Int64(plane), statistics[4 * c + 2], statistics[4 * c + 3], relu)
+    let paired = frame.output.paired != 0, tasks = shape.channels / (paired ? 2 : 1)
+    frame.pool.run(tasks: tasks * images) { task, _ in
+      let c = task % tasks
+      normalize(frame, paired ? 2 * c..<2 * c + 2 : c..<c + 1, image: task / tasks)
+    }
+  }
+
+  private func normalize(_ frame: Frame, _ channels: Range<Int>, image n: Int) {
+    let c = channels.lowerBound, relu: Int32 = operation.relu ? 1 : 0, count = Int64(shape.plane), s = statistics.pointer + 4 * c
+    let x = frame.inputs[0].image(n) + c * shape.plane, y = frame.output.plane(c, of: n, shape)
+    if channels.count == 2 {
+      ck_scale_shift_pairs(x, count, y, count, [s[2], s[6]], [s[3], s[7]], relu)
+    } else {
+      ck_scale_shift(x, y, count, s[2], s[3], relu)
     }
   }
 
@@ -109,22 +125,30 @@ private final class CompiledBatchNormalization: CompiledOperation {
   func backward(_ frame: Frame) {
     let input = frame.inputs[0], dy = frame.outputGradient, dx = frame.inputGradients[0], plane = shape.plane
     let relu: Int32 = operation.relu ? 1 : 0, statistics = statistics.pointer, count = Float(images * plane)
-    frame.pool.run(tasks: shape.channels) { c, _ in
-      let (mean, inverse, scale, shift) = (statistics[4 * c], statistics[4 * c + 1], statistics[4 * c + 2], statistics[4 * c + 3])
-      var sums: (Float, Float) = (0, 0)
-      withUnsafeMutableBytes(of: &sums) {
-        ck_batchnorm_backward_sums(
-          input.data + c * plane, dy.data + c * plane, Int32(images), input.image_stride, dy.image_stride, Int64(plane), mean, scale, shift,
-          relu, $0.bindMemory(to: Float.self).baseAddress)
+    overChannels(frame, paired: dx.paired != 0) { [self] channels in
+      let gradients = channels.map { c -> ck_batchnorm_gradient in
+        let (mean, inverse, scale, shift) = (statistics[4 * c], statistics[4 * c + 1], statistics[4 * c + 2], statistics[4 * c + 3])
+        var sums: (Float, Float) = (0, 0)
+        withUnsafeMutableBytes(of: &sums) {
+          ck_batchnorm_backward_sums(
+            input.data + c * plane, dy.data + c * plane, Int32(images), input.image_stride, dy.image_stride, Int64(plane), mean, scale, shift,
+            relu, $0.bindMemory(to: Float.self).baseAddress)
+        }
+        // The whole batch is here at once (`needsWholeBatch`), so there is nothing to add to.
+        frame.parameterGradients[0][c] = sums.1 * inverse
+        frame.parameterGradients[1][c] = sums.0
+        return ck_batchnorm_gradient(
+          mean: mean, scale: scale, shift: shift, a: scale, b: -scale * inverse * inverse * sums.1 / count, c: -scale * sums.0 / count)
       }
-      // The whole batch is here at once (`needsWholeBatch`), so there is nothing to add to.
-      frame.parameterGradients[0][c] = sums.1 * inverse
-      frame.parameterGradients[1][c] = sums.0
       guard dx.data != nil else { return }
+      let c = channels.lowerBound
       for n in 0..<images {
-        ck_batchnorm_backward_apply(
-          input.image(n) + c * plane, dy.image(n) + c * plane, dx.image(n) + c * plane, Int64(plane), mean, scale, shift, relu, scale,
-          -scale * inverse * inverse * sums.1 / count, -scale * sums.0 / count, frame.accumulates[0])
+        let x = input.image(n) + c * plane, g = dy.image(n) + c * plane, to = dx.plane(c, of: n, shape)
+        if channels.count == 2 {
+          ck_batchnorm_backward_apply_pairs(x, g, Int64(plane), to, Int64(plane), gradients, relu)
+        } else {
+          ck_batchnorm_backward_apply(x, g, to, Int64(plane), gradients[0], relu, frame.accumulates[0])
+        }
       }
     }
   }

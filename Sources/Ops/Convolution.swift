@@ -104,9 +104,10 @@ public struct Convolution: Operation, Hashable {
   }
 
   public func pairing(_ site: Site) -> Pairing {
-    guard !site.training else { return .never }
     var geometry = geometry(site.inputs, images: site.images, precision: site.precision)
-    return ck_conv_takes_pairs(&geometry) != 0 ? .either : .never
+    guard ck_conv_takes_pairs(&geometry) != 0 else { return [] }
+    let most: Pairing = [.inputs, .inputGradients, .outputGradient]
+    return dropout.map { $0.worksOnPairs(site.output) } ?? true ? most.union(.output) : most
   }
 
   public func compile(_ site: Site) throws -> any CompiledOperation { try CompiledConvolution(self, site) }
@@ -263,7 +264,7 @@ private final class CompiledConvolution: CompiledOperation {
         }
       }
     }
-    operation.dropout?.apply(frame, count: output.count, from: frame.output, to: frame.output)
+    operation.dropout?.apply(frame, shape: output, from: frame.output, to: frame.output)
   }
 
   /// With drop-out, g = dy ⊙ [y > 0]/(1 − rate), and the kernels know no factor: it goes into the kernel, and into what they leave.

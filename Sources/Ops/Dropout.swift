@@ -37,14 +37,24 @@ public struct Dropout: Operation, Hashable {
   /// Elements a task covers; a multiple of 8, as the kernel asks.
   private static let block = 1 << 14
 
-  /// target (= or +=) source ⊙ m/(1 − rate), image by image; in place where both are one.
-  func apply(_ frame: Frame, count: Int, from source: Slab, to target: Slab, accumulate: Int32 = 0) {
+  /// Whether values of this shape can be dropped as pairs with the same bits: where doubling is exact, and a plane is whole eights.
+  func worksOnPairs(_ shape: FeatureShape) -> Bool { scale.significand == 1 && shape.plane % 8 == 0 }
+
+  /// target (= or +=) source ⊙ m/(1 − rate), image by image; in place where both are one, as pairs are.
+  func apply(_ frame: Frame, shape: FeatureShape, from source: Slab, to target: Slab, accumulate: Int32 = 0) {
+    let seed = UInt64(bitPattern: Int64(frame.draw.seed)), epoch = UInt32(frame.draw.epoch), samples = frame.draw.samples.map { UInt32($0) }
+    let count = source.paired != 0 ? shape.plane : shape.count, planes = source.paired != 0 ? shape.channels / 2 : 1
     let blocks = (count + Self.block - 1) / Self.block
-    frame.pool.run(tasks: frame.draw.samples.count * blocks) { task, _ in
-      let n = task / blocks, first = task % blocks * Self.block
-      ck_dropout(
-        source.image(n) + first, target.image(n) + first, Int64(first), Int64(min(Self.block, count - first)), rate,
-        UInt64(bitPattern: Int64(frame.draw.seed)), UInt32(frame.draw.epoch), UInt32(frame.draw.samples[n]), UInt32(layer), accumulate)
+    frame.pool.run(tasks: samples.count * planes * blocks) { task, _ in
+      let n = task / blocks / planes, plane = task / blocks % planes, first = task % blocks * Self.block, length = Int64(min(Self.block, count - first))
+      if source.paired != 0 {
+        let position = Int64(2 * plane * count + first)
+        ck_dropout_pairs(
+          target.image(n) + plane * count + first, position, position + Int64(count), length, rate, seed, epoch, samples[n], UInt32(layer))
+      } else {
+        ck_dropout(
+          source.image(n) + first, target.image(n) + first, Int64(first), length, rate, seed, epoch, samples[n], UInt32(layer), accumulate)
+      }
     }
   }
 
@@ -54,10 +64,10 @@ public struct Dropout: Operation, Hashable {
 
     func forward(_ frame: Frame) {
       precondition(site.training, "drop-out is removed from inference programs by the fusion pass")
-      operation.apply(frame, count: site.output.count, from: frame.inputs[0], to: frame.output)
+      operation.apply(frame, shape: site.output, from: frame.inputs[0], to: frame.output)
     }
     func backward(_ frame: Frame) {
-      operation.apply(frame, count: site.output.count, from: frame.outputGradient, to: frame.inputGradients[0], accumulate: frame.accumulates[0])
+      operation.apply(frame, shape: site.output, from: frame.outputGradient, to: frame.inputGradients[0], accumulate: frame.accumulates[0])
     }
   }
 }

@@ -22,7 +22,7 @@ public protocol Operation: Sendable {
   func isRecomputed(_ inputs: [FeatureShape]) -> Bool
   /// What an input's gradient may be written over, where backward has no more use for it.
   var inputGradientReplaces: Replaceable { get }
-  /// Whether, compiled for this site, it reads and writes values in pairs of bfloat16.
+  /// What of it, compiled for this site, can be kept in pairs of bfloat16.
   func pairing(_ site: Site) -> Pairing
   /// - Throws: `OutOfMemory`.
   func compile(_ site: Site) throws -> any CompiledOperation
@@ -37,7 +37,7 @@ extension Operation {
   public var needsWholeBatch: Bool { false }
   public func isRecomputed(_ inputs: [FeatureShape]) -> Bool { false }
   public var inputGradientReplaces: Replaceable { .nothing }
-  public func pairing(_ site: Site) -> Pairing { .never }
+  public func pairing(_ site: Site) -> Pairing { [] }
 }
 
 /// Every operation there is; the checks in `OpsTests` run over it.
@@ -65,13 +65,20 @@ public enum Replaceable: Sendable, Hashable {
   case input
 }
 
-/// How an operation stands to values that are kept as words of two channels, rounded to bfloat16.
-public enum Pairing: Sendable, Hashable {
-  case never
-  /// Reads them, and writes them from inputs of either kind, with the bits that whoever rounds its output would get.
-  case either
-  /// Writes what it reads.
-  case throughout
+/// What of an operation can be kept as words of two channels, rounded to bfloat16.
+public struct Pairing: OptionSet, Sendable {
+  public let rawValue: Int
+  public init(rawValue: Int) { self.rawValue = rawValue }
+  /// Its inputs: each of either kind, and rounded anyway.
+  public static let inputs = Pairing(rawValue: 1)
+  /// Its output, from inputs of either kind, with the bits that whoever rounds it would get.
+  public static let output = Pairing(rawValue: 2)
+  /// Inputs and output, all of one kind.
+  public static let alike = Pairing(rawValue: 4)
+  /// Its inputs' gradients, with the bits that whoever rounds them would get.
+  public static let inputGradients = Pairing(rawValue: 8)
+  /// Its output's gradient: rounded anyway.
+  public static let outputGradient = Pairing(rawValue: 16)
 }
 
 /// A weight of an operation, before it has memory.
@@ -95,8 +102,8 @@ public struct ParameterDeclaration: Sendable, Hashable {
   public var count: Int { shape.reduce(1, *) }
 }
 
-/// What convolutions multiply: float32, or bfloat16 where that is faster. Weights, sums, statistics, the loss and all tensors of a training are
-/// float32 either way; inference keeps in bfloat16 what would be rounded anyway.
+/// What convolutions multiply: float32, or bfloat16 where that is faster. Weights, sums, statistics, the loss and tensors are
+/// float32 either way; only what all its readers would round anyway may be kept in bfloat16.
 public enum Precision: String, Sendable, Hashable, Codable, CaseIterable { case f32, bf16 }
 
 /// Where an operation is compiled for: shapes, number of images, mode, precision.
@@ -194,4 +201,10 @@ extension Slab {
   }
   /// The memory of one image.
   @inlinable public func image(_ n: Int) -> UnsafeMutablePointer<Float> { data + n * Int(image_stride) }
+  /// The plane of a channel, or of its pair.
+  @inlinable public func plane(_ channel: Int, of n: Int, _ shape: FeatureShape) -> UnsafeMutablePointer<Float> {
+    image(n) + (paired != 0 ? channel / 2 : channel) * shape.plane
+  }
+  /// What a channel is in its plane.
+  @inlinable public func part(_ channel: Int) -> ck_part { paired == 0 ? CK_WORDS : channel % 2 == 0 ? CK_LOWER : CK_UPPER }
 }

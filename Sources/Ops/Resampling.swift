@@ -11,7 +11,8 @@ public struct MaxPool2: Operation, Hashable {
     return FeatureShape(inputs[0].channels, inputs[0].height / 2, inputs[0].width / 2)
   }
   public var savedForBackward: SavedValues { [.inputs] }
-  public func pairing(_ site: Site) -> Pairing { site.training ? .never : .throughout }
+  /// In backward, neighbours that rounding has made equal tie.
+  public func pairing(_ site: Site) -> Pairing { .alike }
   public func compile(_ site: Site) -> any CompiledOperation { Compiled(site) }
   @_specialize(where Scalar == Double) @_specialize(where Scalar == Float)
   public func reference<Scalar>(_ inputs: [Tensor<Scalar>], _ parameters: [[Scalar]]) -> Tensor<Scalar> {
@@ -44,10 +45,11 @@ public struct MaxPool2: Operation, Hashable {
       }
     }
     func backward(_ frame: Frame) {
+      let input = frame.inputs[0], small = (shape.height / 2) * (shape.width / 2)
       frame.pool.run(tasks: images * shape.channels) { task, _ in
-        let (n, c) = (task / shape.channels, task % shape.channels), small = (shape.height / 2) * (shape.width / 2)
+        let (n, c) = (task / shape.channels, task % shape.channels)
         ck_maxpool2_backward(
-          frame.inputs[0].image(n) + c * shape.plane, frame.outputGradient.image(n) + c * small, frame.inputGradients[0].image(n) + c * shape.plane,
+          input.plane(c, of: n, shape), input.part(c), frame.outputGradient.image(n) + c * small, frame.inputGradients[0].image(n) + c * shape.plane,
           1, Int32(shape.height), Int32(shape.width), frame.accumulates[0])
       }
     }

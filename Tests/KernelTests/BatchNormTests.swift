@@ -41,7 +41,8 @@ import Testing
         results.append(sums)
         for accumulate in [Int32(0), 1] {
           var dx = samples(channel.x.count, seed: 7)
-          ck_batchnorm_backward_apply(channel.x, channel.dy, &dx, count, 0.2, 0.75, -0.125, relu, 0.5, -0.25, 0.01, accumulate)
+          ck_batchnorm_backward_apply(
+            channel.x, channel.dy, &dx, count, .init(mean: 0.2, scale: 0.75, shift: -0.125, a: 0.5, b: -0.25, c: 0.01), relu, accumulate)
           results.append(dx)
         }
         return results

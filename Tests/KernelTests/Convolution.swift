@@ -105,22 +105,41 @@ struct Convolution: CustomTestStringConvertible, Sendable {
   func dy() -> Guarded { images(of: Int(conv.out_channels) * outPlane, seed: 2) }
   func kernel() -> Guarded { Guarded(kernelCount, seed: 3) }
 
+  /// What stands as words of two channels.
+  struct Paired: OptionSet, Sendable {
+    var rawValue: Int
+    static let x = Paired(rawValue: 1), y = Paired(rawValue: 2), mask = Paired(rawValue: 4), dy = Paired(rawValue: 8), dx = Paired(rawValue: 16)
+  }
+
+  /// A tensor's memory: planes, or words of two where `paired`; gaps stay.
+  private func placed(_ values: Guarded, channels: Int, plane: Int, paired: Bool) -> (memory: Guarded, slab: ck_slab) {
+    let stride = (paired ? channels / 2 : channels) * plane + Convolution.gap
+    let memory = paired ? Guarded(bfloat16Pairs(values.values, image: channels * plane, gap: Convolution.gap, plane: plane)) : values
+    return (memory, ck_slab(data: memory.start, channels: Int64(channels), image_stride: Int64(stride), paired: paired ? 1 : 0))
+  }
+
+  private func read(_ memory: Guarded, channels: Int, plane: Int, paired: Bool) -> [Float] {
+    paired ? ofBFloat16Pairs(memory.values, image: channels / 2 * plane, gap: Convolution.gap, plane: plane) : memory.values
+  }
+
   /// All passes with the instruction set in use; tasks in order or in reverse, each with scratch full of NaN.
   /// `accumulate`: gradients are added to what is there, on every second slab. Gaps of the outputs hold 0.25.
-  func run(accumulate: Bool = false, reversed: Bool = false, withoutSlab skipped: Int? = nil, withoutBias: Bool = false) -> Results {
+  func run(
+    accumulate: Bool = false, reversed: Bool = false, withoutSlab skipped: Int? = nil, withoutBias: Bool = false, paired: Paired = []
+  ) -> Results {
     var c = conv
     var results = Results()
     func order(_ count: Int32) -> [Int32] { reversed ? (0..<count).reversed() : Array(0..<count) }
     func check(_ buffers: Guarded...) { results.intact = results.intact && buffers.allSatisfy(\.isIntact) }
 
-    let inputs = x(), gradient = dy(), weights = kernel()
+    let inChannels = slabs, outChannels = Int(c.out_channels)
+    let inputs = x().enumerated().map { placed($1, channels: inChannels[$0], plane: inPlane, paired: paired.contains(.x)) }
+    let (gradient, dySlab) = placed(dy(), channels: outChannels, plane: outPlane, paired: paired.contains(.dy))
+    let weights = kernel()
     let bias = Guarded(samples(Int(c.out_channels), seed: 4).map { withoutBias ? 0 : $0 })
-    var slabList = slabs.indices.map {
-      ck_slab(data: inputs[$0].start, channels: Int64(slabs[$0]), image_stride: Int64(inImage($0)), paired: 0)
-    }
+    var slabList = inputs.map(\.slab)
     let count = Int32(slabs.count)
-    let y = images(of: Int(c.out_channels) * outPlane, seed: 5, gaps: 0.25)
-    let out = ck_slab(data: y.start, channels: Int64(c.out_channels), image_stride: Int64(outImage), paired: 0)
+    let (y, out) = placed(images(of: outChannels * outPlane, seed: 5, gaps: 0.25), channels: outChannels, plane: outPlane, paired: paired.contains(.y))
 
     let packed = Guarded(ck_conv_forward_packed(&c))
     ck_conv_forward_pack(&c, weights.start, packed.start)
@@ -130,16 +149,19 @@ struct Convolution: CustomTestStringConvertible, Sendable {
       check(scratch)
     }
     check(packed, y)
-    results.y = y.values
+    results.y = read(y, channels: outChannels, plane: outPlane, paired: paired.contains(.y))
 
     // The mask is taken from other values than the output, so that the gradient does not rest on the forward pass.
-    let mask = images(of: Int(c.out_channels) * outPlane, seed: 6)
-    let masked = ck_slab(data: relu ? mask.start : nil, channels: Int64(c.out_channels), image_stride: Int64(outImage), paired: 0)
-    let dySlab = ck_slab(data: gradient.start, channels: Int64(c.out_channels), image_stride: Int64(outImage), paired: 0)
-    let dx = slabs.indices.map { images(of: slabs[$0] * inPlane, seed: UInt32(20 + $0), gaps: 0.25) }
-    let dxList = slabs.indices.map {
-      ck_slab(data: $0 == skipped ? nil : dx[$0].start, channels: Int64(slabs[$0]), image_stride: Int64(inImage($0)), paired: 0)
+    let mask: Guarded
+    var masked: ck_slab
+    (mask, masked) = placed(images(of: outChannels * outPlane, seed: 6), channels: outChannels, plane: outPlane, paired: paired.contains(.mask))
+    if !relu { masked.data = nil }
+    let gradients = slabs.indices.map {
+      placed(images(of: slabs[$0] * inPlane, seed: UInt32(20 + $0), gaps: 0.25), channels: slabs[$0], plane: inPlane, paired: paired.contains(.dx))
     }
+    let dx = gradients.map(\.memory)
+    var dxList = gradients.map(\.slab)
+    if let skipped { dxList[skipped].data = nil }
     let adding = slabs.indices.map { Int32(accumulate && $0 % 2 == 0 ? 1 : 0) }
     let back = Guarded(ck_conv_backward_data_packed(&c))
     ck_conv_backward_data_pack(&c, weights.start, back.start)
@@ -150,7 +172,7 @@ struct Convolution: CustomTestStringConvertible, Sendable {
     }
     check(back)
     dx.forEach { check($0) }
-    results.dx = dx.map(\.values)
+    results.dx = dx.enumerated().map { read($1, channels: slabs[$0], plane: inPlane, paired: paired.contains(.dx)) }
 
     let partials = Guarded(ck_conv_backward_weights_partials(&c))
     for task in order(ck_conv_backward_weights_tasks(&c)) {

@@ -23,7 +23,7 @@ import Testing
       results.append(y)
       for accumulate in [Int32(0), 1] {
         var dx = before
-        ck_maxpool2_backward(x, pooled, &dx, Int64(planes), sides.height, sides.width, accumulate)
+        ck_maxpool2_backward(x, CK_WORDS, pooled, &dx, Int64(planes), sides.height, sides.width, accumulate)
         results.append(dx)
         dx = before
         ck_nearest2_backward(enlarged, &dx, Int64(planes), sides.height, sides.width, accumulate)
@@ -38,20 +38,6 @@ import Testing
     }
   }
 
-  /// Two channels in one plane: the maximum of each half.
-  @Test(arguments: ck_isa.runnable, sides) func `pairs are pooled as their channels are`(isa: ck_isa, sides: (height: Int32, width: Int32)) {
-    let (h, w) = (Int(sides.height), Int(sides.width)), small = (h / 2) * (w / 2)
-    // bfloat16 has them exactly.
-    let channels = (0..<2).map { samples(planes * h * w, seed: 5 + UInt32($0)).map { ($0 * 50).rounded() } }
-    func paired(_ low: [Float], _ high: [Float]) -> [Float] { zip(low, high).map { Float(bitPattern: $0.bitPattern >> 16 | $1.bitPattern) } }
-    var found = [Float](repeating: 0, count: planes * small), pooled = [found, found]
-    isa.use {
-      ck_maxpool2_pairs(paired(channels[0], channels[1]), &found, Int64(planes), sides.height, sides.width)
-      for c in 0..<2 { ck_maxpool2_forward(channels[c], &pooled[c], Int64(planes), sides.height, sides.width) }
-    }
-    #expect(found.map(\.bitPattern) == paired(pooled[0], pooled[1]).map(\.bitPattern))
-  }
-
   @Test(arguments: ck_isa.runnable) func `the first maximum in row order takes the gradient`(isa: ck_isa) {
     let x: [Float] = [
       1, 1, 0, 2, 5, 5, 0, 3,
@@ -60,7 +46,7 @@ import Testing
     var y = [Float](repeating: 0, count: 4), dx = [Float](repeating: 9, count: 16)
     isa.use {
       ck_maxpool2_forward(x, &y, 1, 2, 8)
-      ck_maxpool2_backward(x, [1, 2, 3, 4], &dx, 1, 2, 8, 0)
+      ck_maxpool2_backward(x, CK_WORDS, [1, 2, 3, 4], &dx, 1, 2, 8, 0)
     }
     #expect(y == [1, 2, 5, 3])
     #expect(dx == [1, 0, 0, 2, 3, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0])

@@ -1,5 +1,5 @@
 import Engine
-import NetworkGraph
+@testable import NetworkGraph
 import Testing
 
 /// The paper pins its networks by their numbers of weights (Tables 1 and 2).

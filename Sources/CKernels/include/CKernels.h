@@ -53,6 +53,9 @@ typedef struct {
   int32_t paired;
 } ck_slab;
 
+/// Which values of an array are meant: each word is one, or the lower or upper half of a word of two channels (bfloat16).
+typedef enum { CK_WORDS = 0, CK_LOWER = 1, CK_UPPER = 2 } ck_part;
+
 typedef enum {
   /// y[o,i,j] = b[o] + Σ x[c, s·i + u − pad_top, s·j + v − pad_left] · k[o,c,u,v]. Kernel [Cout, Cin, k, k].
   CK_CONV = 0,
@@ -120,8 +123,8 @@ void ck_conv_backward_weights_reduce(const ck_conv *c, int task, const float *pa
 void ck_maxpool2_forward(const float *x, float *y, int64_t planes, int height, int width);
 /// The same of paired planes.
 void ck_maxpool2_pairs(const float *x, float *y, int64_t planes, int height, int width);
-/// dx (= or +=) dy at the block's first maximum in row order, 0 elsewhere.
-void ck_maxpool2_backward(const float *x, const float *dy, float *dx, int64_t planes, int height, int width, int accumulate);
+/// dx (= or +=) dy at the first maximum in row order of the block of x's `part`, 0 elsewhere.
+void ck_maxpool2_backward(const float *x, ck_part part, const float *dy, float *dx, int64_t planes, int height, int width, int accumulate);
 /// y (2H × 2W) repeats each pixel of x (H × W) twice both ways; backward sums the four.
 void ck_nearest2_forward(const float *x, float *y, int64_t planes, int height, int width);
 void ck_nearest2_backward(const float *dy, float *dx, int64_t planes, int height, int width, int accumulate);
@@ -133,12 +136,21 @@ void ck_nearest2_backward(const float *dy, float *dx, int64_t planes, int height
 void ck_batchnorm_moments(const float *x, int images, int64_t image_stride, int64_t pixels, float moments[2]);
 /// y = [relu](scale·x + shift).
 void ck_scale_shift(const float *x, float *y, int64_t count, float scale, float shift, int relu);
+/// The same of two channels, `channel` apart, to one plane of pairs.
+void ck_scale_shift_pairs(const float *x, int64_t channel, float *y, int64_t count, const float scale[2], const float shift[2], int relu);
 /// With g = dy ⊙ [scale·x + shift > 0] (or dy where !relu): sums[0] = Σg, sums[1] = Σ g·(x − mean).
 void ck_batchnorm_backward_sums(const float *x, const float *dy, int images, int64_t image_stride, int64_t dy_image_stride,
                                 int64_t pixels, float mean, float scale, float shift, int relu, float sums[2]);
+/// What the gradient of one channel is made with.
+typedef struct {
+  float mean, scale, shift, a, b, c;
+} ck_batchnorm_gradient;
 /// dx = a·g + b·(x − mean) + c with g as above (= or +=).
-void ck_batchnorm_backward_apply(const float *x, const float *dy, float *dx, int64_t count, float mean, float scale, float shift,
-                                 int relu, float a, float b, float c, int accumulate);
+void ck_batchnorm_backward_apply(const float *x, const float *dy, float *dx, int64_t count, ck_batchnorm_gradient channel, int relu,
+                                 int accumulate);
+/// The same of two channels, `channel` apart, to one plane of pairs.
+void ck_batchnorm_backward_apply_pairs(const float *x, const float *dy, int64_t channel, float *dx, int64_t count,
+                                       const ck_batchnorm_gradient channels[2], int relu);
 
 // ---- Element by element ---------------------------------------------------------------------------------------
 
@@ -146,6 +158,10 @@ void ck_batchnorm_backward_apply(const float *x, const float *dy, float *dx, int
 /// an element. `first` is the position of x[0] and a multiple of 8. The same call with dy gives the gradient.
 void ck_dropout(const float *x, float *y, int64_t first, int64_t count, float rate, uint64_t key, uint32_t epoch,
                 uint32_t sample, uint32_t layer, int accumulate);
+/// The same of a plane of pairs, in place: the first channel's positions from `first` on, the second's from `second` on, each a multiple of 8.
+/// 1 / (1 − rate) is to be a power of two, so that nothing is rounded.
+void ck_dropout_pairs(float *words, int64_t first, int64_t second, int64_t count, float rate, uint64_t key, uint32_t epoch, uint32_t sample,
+                      uint32_t layer);
 void ck_relu(const float *x, float *y, int64_t count);
 /// dx (= or +=) dy ⊙ [y > 0].
 void ck_relu_backward(const float *y, const float *dy, float *dx, int64_t count, int accumulate);
