@@ -3,29 +3,30 @@
 #pragma once
 #include "CKernels.h"
 
+/// What the forward pass, or the data gradient, reads and writes. `gate`, where it has data, masks the input: x ⊙ [gate > 0].
 typedef struct {
-  size_t (*forward_packed)(const ck_conv *);
-  void (*forward_pack)(const ck_conv *, const float *kernel, float *packed);
-  int (*forward_tasks)(const ck_conv *);
-  size_t (*forward_scratch)(const ck_conv *);
-  void (*forward)(const ck_conv *, int task, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
-                  ck_slab out, float *scratch);
+  const ck_slab *in, *out;
+  ck_slab gate;
+  const float *packed, *bias; ///< bias: NULL for none
+  const int *accumulate;      ///< of each slab of `out`; NULL: none
+  int relu;
+} ck_operands;
 
-  size_t (*backward_data_packed)(const ck_conv *);
-  void (*backward_data_pack)(const ck_conv *, const float *kernel, float *packed);
-  int (*backward_data_tasks)(const ck_conv *);
-  size_t (*backward_data_scratch)(const ck_conv *);
-  void (*backward_data)(const ck_conv *, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
-                        const int *accumulate, int slabs, float *scratch);
+typedef struct {
+  // The forward pass, or `back` the data gradient: from the outputs to the inputs.
+  size_t (*packed)(const ck_conv *, int back);
+  void (*pack)(const ck_conv *, int back, const float *kernel, float *packed);
+  int (*tasks)(const ck_conv *, int back);
+  size_t (*scratch)(const ck_conv *, int back);
+  void (*run)(const ck_conv *, int back, int task, ck_operands io, float *scratch);
 
-  size_t (*backward_weights_partials)(const ck_conv *);
-  int (*backward_weights_tasks)(const ck_conv *);
-  size_t (*backward_weights_scratch)(const ck_conv *);
-  void (*backward_weights)(const ck_conv *, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
-                           float *scratch);
-  int (*backward_weights_reduce_tasks)(const ck_conv *);
-  void (*backward_weights_reduce)(const ck_conv *, int task, const float *partials, float *dkernel, float *dbias,
-                                  int accumulate);
+  // The weight gradient.
+  size_t (*partials)(const ck_conv *);
+  int (*weights_tasks)(const ck_conv *);
+  size_t (*weights_scratch)(const ck_conv *);
+  void (*weights)(const ck_conv *, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials, float *scratch);
+  int (*reduce_tasks)(const ck_conv *);
+  void (*reduce)(const ck_conv *, int task, const float *partials, float *dkernel, float *dbias, int accumulate);
 } ck_conv_path;
 
 /// Plain loops, sums in double (conv_reference.c).

@@ -78,7 +78,7 @@ ck_amx_source ck_amx_pair(const ck_slab *slabs, const ck_slab *mask, int first, 
   for (int d = 0; d < 2 && first + d < end; d++) {
     int slab = 0;
     source.planes.from[d] = ck_channel(slabs, first + d, n, plane, &slab);
-    source.planes.mask[d] = mask ? ck_channel(mask, first + d, n, plane, NULL) : NULL;
+    source.planes.mask[d] = mask && mask->data ? ck_channel(mask, first + d, n, plane, NULL) : NULL;
     source.paired |= slabs[slab].paired;
   }
   return source;
@@ -128,8 +128,6 @@ static gather plan(const ck_conv *c, int backward) {
   g.parts = ck_divide_up(g.out_channels, g.part);
   return g;
 }
-
-static int tasks(const gather *g) { return g->images * g->strips * g->parts; }
 
 /// Of a line as words, before it is moved to its copies.
 static ptrdiff_t made_floats(const gather *g) { return (g->x.in_phases * g->columns + 4) * CK_TILE; }
@@ -184,15 +182,8 @@ static void pack_weights(const ck_conv *c, int backward, const float *kernel, fl
 
 // ---- The pass
 
-typedef struct {
-  const ck_slab *in, *mask, *out;
-  const float *packed, *bias;
-  const int *accumulate;
-  int relu;
-} operands;
-
 /// One block of output channels over a strip whose input is packed.
-static void run_block(const gather *g, const operands *a, int n, int first_channel, int first_row, const float *packed,
+static void run_block(const gather *g, const ck_operands *a, int n, int first_channel, int first_row, const float *packed,
                       const float *scratch) {
   enum { MOST_CHANNELS = 2 * CK_TILE };
   const int channels = ck_min(g->halves * CK_TILE, g->out_channels - first_channel);
@@ -238,19 +229,21 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
     }
 }
 
-static void pack_input(const gather *g, const operands *a, int n, int first_row, float *scratch) {
+static void pack_input(const gather *g, const ck_operands *a, int n, int first_row, float *scratch) {
   const int64_t plane = (int64_t)g->in_height * g->in_width;
   ck_amx_lines lines = g->lines;
   lines.first = (first_row + g->y.low) * g->y.in_phases;
   for (int word = 0; word < g->words; word++)
-    g->k->pack(&lines, ck_amx_pair(a->in, a->mask, 2 * word, g->in_channels, n, plane), scratch + word * g->cells,
+    g->k->pack(&lines, ck_amx_pair(a->in, &a->gate, 2 * word, g->in_channels, n, plane), scratch + word * g->cells,
                scratch + lines.tap_count * lines.copy);
   // What a last group reads beyond its lines is multiplied by 0, and must be a number.
   for (int t = 0; t < lines.tap_count; t++)
     memset(scratch + t * lines.copy + lines.lines * lines.line, 0, (size_t)(g->group * g->cells) * sizeof *scratch);
 }
 
-static void run(const gather *g, int task, const operands *a, float *scratch) {
+static void run(const ck_conv *c, int back, int task, ck_operands io, float *scratch) {
+  const gather plan_of_pass = plan(c, back), *g = &plan_of_pass;
+  const ck_operands *a = &io;
   const int part = task % g->parts, strip = task / g->parts % g->strips, n = task / g->parts / g->strips;
   const int first_row = strip * g->strip, block = g->halves * CK_TILE;
   const ptrdiff_t block_floats = (ptrdiff_t)packed_floats(g) / ck_divide_up(g->out_channels, block);
@@ -263,71 +256,31 @@ static void run(const gather *g, int task, const operands *a, float *scratch) {
 
 // ---- The path
 
-static size_t forward_packed(const ck_conv *c) {
-  const gather g = plan(c, 0);
+static size_t packed_size(const ck_conv *c, int back) {
+  const gather g = plan(c, back);
   return packed_floats(&g);
 }
 
-static void forward_pack(const ck_conv *c, const float *kernel, float *packed) { pack_weights(c, 0, kernel, packed); }
-
-static int forward_tasks(const ck_conv *c) {
-  const gather g = plan(c, 0);
-  return tasks(&g);
+static int tasks(const ck_conv *c, int back) {
+  const gather g = plan(c, back);
+  return g.images * g.strips * g.parts;
 }
 
-static size_t forward_scratch(const ck_conv *c) {
-  const gather g = plan(c, 0);
+static size_t scratch_size(const ck_conv *c, int back) {
+  const gather g = plan(c, back);
   return scratch_floats(&g);
-}
-
-static void forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
-                    ck_slab out, float *scratch) {
-  (void)slabs;
-  const gather g = plan(c, 0);
-  const operands a = {.in = in, .out = &out, .packed = packed, .bias = bias, .relu = relu};
-  run(&g, task, &a, scratch);
-}
-
-static size_t backward_data_packed(const ck_conv *c) {
-  const gather g = plan(c, 1);
-  return packed_floats(&g);
-}
-
-static void backward_data_pack(const ck_conv *c, const float *kernel, float *packed) { pack_weights(c, 1, kernel, packed); }
-
-static int backward_data_tasks(const ck_conv *c) {
-  const gather g = plan(c, 1);
-  return tasks(&g);
-}
-
-static size_t backward_data_scratch(const ck_conv *c) {
-  const gather g = plan(c, 1);
-  return scratch_floats(&g);
-}
-
-static void backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
-                          const int *accumulate, int slabs, float *scratch) {
-  (void)slabs;
-  const gather g = plan(c, 1);
-  const operands a = {.in = &dy, .mask = y.data ? &y : NULL, .out = dx, .packed = packed, .accumulate = accumulate};
-  run(&g, task, &a, scratch);
 }
 
 const ck_conv_path ck_conv_amx = {
-    .forward_packed = forward_packed,
-    .forward_pack = forward_pack,
-    .forward_tasks = forward_tasks,
-    .forward_scratch = forward_scratch,
-    .forward = forward,
-    .backward_data_packed = backward_data_packed,
-    .backward_data_pack = backward_data_pack,
-    .backward_data_tasks = backward_data_tasks,
-    .backward_data_scratch = backward_data_scratch,
-    .backward_data = backward_data,
-    .backward_weights_partials = ck_amx_weights_partials,
-    .backward_weights_tasks = ck_amx_weights_tasks,
-    .backward_weights_scratch = ck_amx_weights_scratch,
-    .backward_weights = ck_amx_weights,
-    .backward_weights_reduce_tasks = ck_amx_weights_reduce_tasks,
-    .backward_weights_reduce = ck_amx_weights_reduce,
+    .packed = packed_size,
+    .pack = pack_weights,
+    .tasks = tasks,
+    .scratch = scratch_size,
+    .run = run,
+    .partials = ck_amx_weights_partials,
+    .weights_tasks = ck_amx_weights_tasks,
+    .weights_scratch = ck_amx_weights_scratch,
+    .weights = ck_amx_weights,
+    .reduce_tasks = ck_amx_weights_reduce_tasks,
+    .reduce = ck_amx_weights_reduce,
 };

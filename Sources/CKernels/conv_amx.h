@@ -89,7 +89,7 @@ typedef struct {
 
 const ck_amx_kernels *ck_amx_kernels_current(void);
 
-/// Channel `first` (even) of image n, and the next below `end`; ⊙ [mask > 0] where there is a mask.
+/// Channel `first` (even) of image n, and the next below `end`; ⊙ [mask > 0] where a mask has data.
 ck_amx_source ck_amx_pair(const ck_slab *slabs, const ck_slab *mask, int first, int end, int n, int64_t plane);
 
 /// Finds the copies of a line that the taps along x need, and which tap of which phase has which.

@@ -144,7 +144,7 @@ void ck_amx_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck
       for (int tile = 0; tile < tiles; tile++) {
         ck_amx_source pairs[CK_TILE / 2];
         for (int o = 0; o < CK_TILE; o += 2)
-          pairs[o / 2] = ck_amx_pair(&dy, y.data ? &y : NULL, first + tile * CK_TILE + o, first + channels, n, out_area);
+          pairs[o / 2] = ck_amx_pair(&dy, &y, first + tile * CK_TILE + o, first + channels, n, out_area);
         g.k->pack_dy(&lines, pairs, d + p * g.dy_phase + tile * g.dy_tile, bias + tile * CK_TILE);
       }
     }

@@ -82,8 +82,6 @@ static gather plan(const ck_conv *c, int backward) {
   return g;
 }
 
-static int tasks(const gather *g) { return g->images * g->strips * g->parts; }
-
 static size_t scratch_floats(const gather *g) { return (size_t)(g->packed_in * g->channel); }
 
 // ---- Weights: [block of channels][phase][packed channel][tap][channel of the block]
@@ -107,7 +105,8 @@ static float weight(const ck_conv *c, const gather *g, int backward, const float
   return tap_weight(plane, c->kernel, row.positions, column.positions);
 }
 
-static void pack_weights(const ck_conv *c, const gather *g, int backward, const float *kernel, float *packed) {
+static void pack_weights(const ck_conv *c, int backward, const float *kernel, float *packed) {
+  const gather plan_of_pass = plan(c, backward), *g = &plan_of_pass;
   const ck_axis *y = &g->taps.y, *x = &g->taps.x;
   for (int first = 0; first < g->out_channels; first += g->k->channels)
     for (int p = 0; p < y->out_phases; p++)
@@ -126,15 +125,8 @@ static void pack_weights(const ck_conv *c, const gather *g, int backward, const 
 
 // ---- The pass
 
-typedef struct {
-  const ck_slab *in, *mask, *out;
-  const float *packed, *bias;
-  const int *accumulate;
-  int relu;
-} operands;
-
 /// One block of output channels over a strip whose input is packed.
-static void run_block(const gather *g, const operands *a, int n, int first_channel, int first_row, const float *packed,
+static void run_block(const gather *g, const ck_operands *a, int n, int first_channel, int first_row, const float *packed,
                       const float *scratch) {
   const ck_conv_kernels *k = g->k;
   const ck_axis *y = &g->taps.y, *x = &g->taps.x;
@@ -201,7 +193,9 @@ static void run_block(const gather *g, const operands *a, int n, int first_chann
       }
 }
 
-static void run(const gather *g, int task, const operands *a, float *scratch) {
+static void run(const ck_conv *c, int back, int task, ck_operands io, float *scratch) {
+  const gather plan_of_pass = plan(c, back), *g = &plan_of_pass;
+  const ck_operands *a = &io;
   const ck_conv_kernels *k = g->k;
   const ck_axis *y = &g->taps.y, *x = &g->taps.x;
   int part = task % g->parts, strip = task / g->parts % g->strips, n = task / g->parts / g->strips;
@@ -211,7 +205,7 @@ static void run(const gather *g, int task, const operands *a, float *scratch) {
     ck_source source = {{NULL}};
     for (int d = 0; d < k->depth && k->depth * i + d < g->in_channels; d++) {
       source.from[d] = ck_channel(a->in, k->depth * i + d, n, in_plane, NULL);
-      source.mask[d] = a->mask ? ck_channel(a->mask, k->depth * i + d, n, in_plane, NULL) : NULL;
+      source.mask[d] = a->gate.data ? ck_channel(&a->gate, k->depth * i + d, n, in_plane, NULL) : NULL;
     }
     k->pack(scratch + i * g->channel, g->plane, g->row, g->packed_rows, first_row + y->low, x->low, source, g->in_height, g->in_width,
             y->in_phases);
@@ -223,77 +217,31 @@ static void run(const gather *g, int task, const operands *a, float *scratch) {
 
 // ---- The path
 
-static size_t forward_packed(const ck_conv *c) {
-  gather g = plan(c, 0);
+static size_t packed_size(const ck_conv *c, int back) {
+  gather g = plan(c, back);
   return packed_floats(&g);
 }
 
-static void forward_pack(const ck_conv *c, const float *kernel, float *packed) {
-  gather g = plan(c, 0);
-  pack_weights(c, &g, 0, kernel, packed);
+static int tasks(const ck_conv *c, int back) {
+  gather g = plan(c, back);
+  return g.images * g.strips * g.parts;
 }
 
-static int forward_tasks(const ck_conv *c) {
-  gather g = plan(c, 0);
-  return tasks(&g);
-}
-
-static size_t forward_scratch(const ck_conv *c) {
-  gather g = plan(c, 0);
+static size_t scratch_size(const ck_conv *c, int back) {
+  gather g = plan(c, back);
   return scratch_floats(&g);
-}
-
-static void forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
-                    ck_slab out, float *scratch) {
-  (void)slabs;
-  gather g = plan(c, 0);
-  operands a = {.in = in, .out = &out, .packed = packed, .bias = bias, .relu = relu};
-  run(&g, task, &a, scratch);
-}
-
-static size_t backward_data_packed(const ck_conv *c) {
-  gather g = plan(c, 1);
-  return packed_floats(&g);
-}
-
-static void backward_data_pack(const ck_conv *c, const float *kernel, float *packed) {
-  gather g = plan(c, 1);
-  pack_weights(c, &g, 1, kernel, packed);
-}
-
-static int backward_data_tasks(const ck_conv *c) {
-  gather g = plan(c, 1);
-  return tasks(&g);
-}
-
-static size_t backward_data_scratch(const ck_conv *c) {
-  gather g = plan(c, 1);
-  return scratch_floats(&g);
-}
-
-static void backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
-                          const int *accumulate, int slabs, float *scratch) {
-  (void)slabs;
-  gather g = plan(c, 1);
-  operands a = {.in = &dy, .mask = y.data ? &y : NULL, .out = dx, .packed = packed, .accumulate = accumulate};
-  run(&g, task, &a, scratch);
 }
 
 const ck_conv_path ck_conv_direct = {
-    .forward_packed = forward_packed,
-    .forward_pack = forward_pack,
-    .forward_tasks = forward_tasks,
-    .forward_scratch = forward_scratch,
-    .forward = forward,
-    .backward_data_packed = backward_data_packed,
-    .backward_data_pack = backward_data_pack,
-    .backward_data_tasks = backward_data_tasks,
-    .backward_data_scratch = backward_data_scratch,
-    .backward_data = backward_data,
-    .backward_weights_partials = ck_direct_weights_partials,
-    .backward_weights_tasks = ck_direct_weights_tasks,
-    .backward_weights_scratch = ck_direct_weights_scratch,
-    .backward_weights = ck_direct_weights,
-    .backward_weights_reduce_tasks = ck_direct_weights_reduce_tasks,
-    .backward_weights_reduce = ck_direct_weights_reduce,
+    .packed = packed_size,
+    .pack = pack_weights,
+    .tasks = tasks,
+    .scratch = scratch_size,
+    .run = run,
+    .partials = ck_direct_weights_partials,
+    .weights_tasks = ck_direct_weights_tasks,
+    .weights_scratch = ck_direct_weights_scratch,
+    .weights = ck_direct_weights,
+    .reduce_tasks = ck_direct_weights_reduce_tasks,
+    .reduce = ck_direct_weights_reduce,
 };

@@ -69,7 +69,7 @@ static size_t weights_scratch(const ck_conv *c) {
   return (size_t)(weights_part(&g) * TAPS * g.stride);
 }
 
-static void backward_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
+static void weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
                              float *u) {
   plan g = make(c);
   int groups = weights_groups(c, &g), part = weights_part(&g), parts = weights_parts(&g), items = c->images * g.strips;
@@ -110,12 +110,12 @@ static void reduce(const ck_conv *c, int task, const float *partials, float *dke
 // ---- The path -------------------------------------------------------------------------------------------------
 
 const ck_conv_path ck_conv_gemm = {
-    .backward_weights_partials = weights_partials,
-    .backward_weights_tasks = weights_tasks,
-    .backward_weights_scratch = weights_scratch,
-    .backward_weights = backward_weights,
-    .backward_weights_reduce_tasks = reduce_tasks,
-    .backward_weights_reduce = reduce,
+    .partials = weights_partials,
+    .weights_tasks = weights_tasks,
+    .weights_scratch = weights_scratch,
+    .weights = weights,
+    .reduce_tasks = reduce_tasks,
+    .reduce = reduce,
 };
 
 // ---- Where it is used -----------------------------------------------------------------------------------------

@@ -39,28 +39,27 @@ static segment segment_of(const ck_conv *c, int task) {
 
 static int block_at(segment s, int64_t at) { return s.end - at < BLOCK ? (int)(s.end - at) : BLOCK; }
 
-static void copy_kernel(const ck_conv *c, const float *kernel, float *packed) {
+static size_t packed_size(const ck_conv *c, int back) {
+  (void)back;
+  return ck_conv_kernel_size(c);
+}
+
+static void pack(const ck_conv *c, int back, const float *kernel, float *packed) {
+  (void)back;
   memcpy(packed, kernel, ck_conv_kernel_size(c) * sizeof(float));
 }
 
-static size_t no_scratch(const ck_conv *c) {
-  (void)c;
-  return 0;
-}
-
-static void forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
-                    ck_slab out, float *scratch) {
-  (void)slabs, (void)scratch;
+static void forward(const ck_conv *c, int task, ck_operands io) {
   segment s = segment_of(c, task);
   for (int64_t at = s.begin; at < s.end; at += BLOCK)
     for (int i = 0; i < c->in_channels; i += CK_POINTWISE_PLANES) {
       const float *x[CK_POINTWISE_PLANES];
       int planes = ck_min(CK_POINTWISE_PLANES, c->in_channels - i);
-      for (int k = 0; k < planes; k++) x[k] = ck_channel(in, i + k, s.image, pixels(c), NULL) + at;
-      int last = i + planes == c->in_channels;
+      for (int k = 0; k < planes; k++) x[k] = ck_channel(io.in, i + k, s.image, pixels(c), NULL) + at;
+      const int last = i + planes == c->in_channels;
       for (int o = 0; o < c->out_channels; o++)
-        CK_PICK(mix)(planes, x, packed + (ptrdiff_t)o * c->in_channels + i, 1, ck_channel(&out, o, s.image, pixels(c), NULL) + at,
-                     block_at(s, at), bias ? bias[o] : 0, i > 0, relu && last);
+        CK_PICK(mix)(planes, x, io.packed + (ptrdiff_t)o * c->in_channels + i, 1, ck_channel(io.out, o, s.image, pixels(c), NULL) + at,
+                     block_at(s, at), io.bias ? io.bias[o] : 0, i > 0, io.relu && last);
     }
 }
 
@@ -79,32 +78,42 @@ static void mask_block(const ck_conv *c, ck_slab dy, ck_slab y, int n, int64_t a
 
 static size_t block_scratch(const ck_conv *c) { return (size_t)c->out_channels * BLOCK; }
 
-static void backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
-                          const int *accumulate, int slabs, float *scratch) {
-  (void)slabs;
+static void backward(const ck_conv *c, int task, ck_operands io, float *scratch) {
   segment s = segment_of(c, task);
   for (int64_t at = s.begin; at < s.end; at += BLOCK) {
     const float *g[CK_POINTWISE_PLANES];
     int count = block_at(s, at);
-    mask_block(c, dy, y, s.image, at, count, scratch, g);
+    mask_block(c, *io.in, io.gate, s.image, at, count, scratch, g);
     for (int i = 0; i < c->in_channels; i++) {
       int slab;
-      float *to = ck_channel(dx, i, s.image, pixels(c), &slab);
-      if (to) CK_PICK(mix)(c->out_channels, g, packed + i, c->in_channels, to + at, count, 0, accumulate[slab], 0);
+      float *to = ck_channel(io.out, i, s.image, pixels(c), &slab);
+      if (to) CK_PICK(mix)(c->out_channels, g, io.packed + i, c->in_channels, to + at, count, 0, io.accumulate[slab], 0);
     }
   }
+}
+
+static int data_tasks(const ck_conv *c, int back) {
+  (void)back;
+  return tasks(c);
+}
+
+static size_t data_scratch(const ck_conv *c, int back) { return back ? block_scratch(c) : 0; }
+
+static void run(const ck_conv *c, int back, int task, ck_operands io, float *scratch) {
+  if (back) backward(c, task, io, scratch);
+  else forward(c, task, io);
 }
 
 // Partial sums of a task: the kernel's, then the bias's.
 
 static ptrdiff_t partial_floats(const ck_conv *c) { return (ptrdiff_t)ck_conv_kernel_size(c) + c->out_channels; }
 
-static size_t weights_partials(const ck_conv *c) { return (size_t)(tasks(c) * partial_floats(c)); }
+static size_t partials_size(const ck_conv *c) { return (size_t)(tasks(c) * partial_floats(c)); }
 
 // The row of ones behind the gradient's block turns the bias's gradient into one more product.
 static size_t weights_scratch(const ck_conv *c) { return block_scratch(c) + BLOCK; }
 
-static void backward_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
+static void weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
                              float *scratch) {
   (void)slabs;
   segment s = segment_of(c, task);
@@ -137,22 +146,17 @@ static void reduce(const ck_conv *c, int task, const float *partials, float *dke
 }
 
 const ck_conv_path ck_conv_pointwise = {
-    .forward_packed = ck_conv_kernel_size,
-    .forward_pack = copy_kernel,
-    .forward_tasks = tasks,
-    .forward_scratch = no_scratch,
-    .forward = forward,
-    .backward_data_packed = ck_conv_kernel_size,
-    .backward_data_pack = copy_kernel,
-    .backward_data_tasks = tasks,
-    .backward_data_scratch = block_scratch,
-    .backward_data = backward_data,
-    .backward_weights_partials = weights_partials,
-    .backward_weights_tasks = tasks,
-    .backward_weights_scratch = weights_scratch,
-    .backward_weights = backward_weights,
-    .backward_weights_reduce_tasks = one,
-    .backward_weights_reduce = reduce,
+    .packed = packed_size,
+    .pack = pack,
+    .tasks = data_tasks,
+    .scratch = data_scratch,
+    .run = run,
+    .partials = partials_size,
+    .weights_tasks = tasks,
+    .weights_scratch = weights_scratch,
+    .weights = weights,
+    .reduce_tasks = one,
+    .reduce = reduce,
 };
 
 int ck_pointwise_suits(const ck_conv *c) {

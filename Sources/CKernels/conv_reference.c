@@ -32,11 +32,22 @@ static size_t weights(const ck_conv *c) { return ck_conv_kernel_size(c); }
 
 static float operand(const ck_conv *c, float value) { return c->precision == CK_BFLOAT16 ? ck_bf16_rounded(value) : value; }
 
-static void copy_weights(const ck_conv *c, const float *kernel, float *packed) {
+static size_t packed_size(const ck_conv *c, int back) {
+  (void)back;
+  return weights(c);
+}
+
+static void pack(const ck_conv *c, int back, const float *kernel, float *packed) {
+  (void)back;
   for (size_t k = 0; k < weights(c); k++) packed[k] = operand(c, kernel[k]);
 }
 
 static int images(const ck_conv *c) { return c->images; }
+
+static int data_images(const ck_conv *c, int back) {
+  (void)back;
+  return c->images;
+}
 
 /// Channel `c` of image `n` of a virtual concatenation, and the slab it lies in.
 static float *channel(const ck_slab *slabs, int64_t c, int n, size_t plane, int *slab) {
@@ -57,24 +68,24 @@ static const int *source_columns(const ck_conv *c, float *scratch) {
 }
 
 // A row of sums in double takes two floats a value.
-static size_t forward_scratch(const ck_conv *c) { return 2 * (size_t)c->out_width + columns_size(c); }
+static size_t scratch_size(const ck_conv *c, int back) {
+  return 2 * (back ? (size_t)c->in_height * c->in_width : (size_t)c->out_width) + columns_size(c);
+}
 
-static void forward(const ck_conv *c, int n, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
-                    ck_slab out, float *scratch) {
-  (void)slabs;
+static void forward(const ck_conv *c, int n, ck_operands io, float *scratch) {
   double *row = (double *)scratch;
   const int *columns = source_columns(c, scratch + 2 * c->out_width);
   size_t in_plane = (size_t)c->in_height * c->in_width, out_plane = (size_t)c->out_height * c->out_width;
   for (int o = 0; o < c->out_channels; o++)
     for (int i = 0; i < c->out_height; i++) {
-      for (int j = 0; j < c->out_width; j++) row[j] = bias ? bias[o] : 0;
+      for (int j = 0; j < c->out_width; j++) row[j] = io.bias ? io.bias[o] : 0;
       for (int ic = 0; ic < c->in_channels; ic++) {
-        const float *x = channel(in, ic, n, in_plane, NULL);
+        const float *x = channel(io.in, ic, n, in_plane, NULL);
         for (int u = 0; u < c->kernel; u++) {
           int y = source(c, i, u, c->pad_top, c->in_height);
           if (y < 0) continue;
           for (int v = 0; v < c->kernel; v++) {
-            double w = packed[weight_index(c, o, ic, u, v)];
+            double w = io.packed[weight_index(c, o, ic, u, v)];
             for (int j = 0; j < c->out_width; j++) {
               int s = columns[v * c->out_width + j];
               if (s >= 0) row[j] += w * operand(c, x[(size_t)y * c->in_width + s]);
@@ -82,8 +93,8 @@ static void forward(const ck_conv *c, int n, const ck_slab *in, int slabs, const
           }
         }
       }
-      float *to = out.data + n * out.image_stride + o * out_plane + (size_t)i * c->out_width;
-      for (int j = 0; j < c->out_width; j++) to[j] = (float)(relu && row[j] < 0 ? 0 : row[j]);
+      float *to = channel(io.out, o, n, out_plane, NULL) + (size_t)i * c->out_width;
+      for (int j = 0; j < c->out_width; j++) to[j] = (float)(io.relu && row[j] < 0 ? 0 : row[j]);
     }
 }
 
@@ -93,17 +104,13 @@ static double gradient(const ck_conv *c, ck_slab dy, ck_slab y, int n, size_t at
   return operand(c, dy.data[n * dy.image_stride + (int64_t)at]);
 }
 
-static size_t backward_data_scratch(const ck_conv *c) { return 2 * (size_t)c->in_height * c->in_width + columns_size(c); }
-
-static void backward_data(const ck_conv *c, int n, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
-                          const int *accumulate, int slabs, float *scratch) {
-  (void)slabs;
+static void backward(const ck_conv *c, int n, ck_operands io, float *scratch) {
   double *sums = (double *)scratch;
   size_t in_plane = (size_t)c->in_height * c->in_width, out_plane = (size_t)c->out_height * c->out_width;
   const int *columns = source_columns(c, scratch + 2 * in_plane);
   for (int ic = 0; ic < c->in_channels; ic++) {
     int slab;
-    float *to = channel(dx, ic, n, in_plane, &slab);
+    float *to = channel(io.out, ic, n, in_plane, &slab);
     if (!to) continue;
     memset(sums, 0, in_plane * sizeof(double));
     for (int o = 0; o < c->out_channels; o++)
@@ -112,15 +119,20 @@ static void backward_data(const ck_conv *c, int n, ck_slab dy, ck_slab y, const 
           int r = source(c, i, u, c->pad_top, c->in_height);
           if (r < 0) continue;
           for (int v = 0; v < c->kernel; v++) {
-            double w = packed[weight_index(c, o, ic, u, v)];
+            double w = io.packed[weight_index(c, o, ic, u, v)];
             for (int j = 0; j < c->out_width; j++) {
               int s = columns[v * c->out_width + j];
-              if (s >= 0) sums[(size_t)r * c->in_width + s] += w * gradient(c, dy, y, n, o * out_plane + (size_t)i * c->out_width + j);
+              if (s >= 0) sums[(size_t)r * c->in_width + s] += w * gradient(c, *io.in, io.gate, n, o * out_plane + (size_t)i * c->out_width + j);
             }
           }
         }
-    for (size_t p = 0; p < in_plane; p++) to[p] = (float)(sums[p] + (accumulate[slab] ? to[p] : 0));
+    for (size_t p = 0; p < in_plane; p++) to[p] = (float)(sums[p] + (io.accumulate[slab] ? to[p] : 0));
   }
+}
+
+static void run(const ck_conv *c, int back, int image, ck_operands io, float *scratch) {
+  if (back) backward(c, image, io, scratch);
+  else forward(c, image, io, scratch);
 }
 
 // One image's part: the kernel's gradient, then the bias's.
@@ -173,20 +185,15 @@ static void reduce(const ck_conv *c, int task, const float *all, float *dkernel,
 }
 
 const ck_conv_path ck_conv_reference = {
-    .forward_packed = weights,
-    .forward_pack = copy_weights,
-    .forward_tasks = images,
-    .forward_scratch = forward_scratch,
-    .forward = forward,
-    .backward_data_packed = weights,
-    .backward_data_pack = copy_weights,
-    .backward_data_tasks = images,
-    .backward_data_scratch = backward_data_scratch,
-    .backward_data = backward_data,
-    .backward_weights_partials = partials,
-    .backward_weights_tasks = images,
-    .backward_weights_scratch = columns_size,
-    .backward_weights = backward_weights,
-    .backward_weights_reduce_tasks = one,
-    .backward_weights_reduce = reduce,
+    .packed = packed_size,
+    .pack = pack,
+    .tasks = data_images,
+    .scratch = scratch_size,
+    .run = run,
+    .partials = partials,
+    .weights_tasks = images,
+    .weights_scratch = columns_size,
+    .weights = backward_weights,
+    .reduce_tasks = one,
+    .reduce = reduce,
 };

@@ -115,12 +115,12 @@ static inline int product_of(int a, int b, int p, int q) { return first_product(
 
 // ---- A convolution's path -------------------------------------------------------------------------------------
 
-static size_t data_packed(const ck_conv *c, int back) {
+static size_t packed_size(const ck_conv *c, int back) {
   const int in = back ? c->out_channels : c->in_channels, out = back ? c->in_channels : c->out_channels;
   return (size_t)ck_round_up(out, CK_BLOCK) * CK_STRIDED_PRODUCTS * in;
 }
 
-static void data_pack(const ck_conv *c, int back, const float *kernel, float *packed) {
+static void pack(const ck_conv *c, int back, const float *kernel, float *packed) {
   const ck_strided s = data_plan(c, back);
   const ptrdiff_t coarse_step = (ptrdiff_t)s.fine * 9, fine_step = 9;
   if (gathers(c, back))
@@ -129,12 +129,12 @@ static void data_pack(const ck_conv *c, int back, const float *kernel, float *pa
     CK_PICK(ck_strided_pack)(&s, kernel, fine_step, coarse_step, packed);
 }
 
-static size_t data_scratch(const ck_conv *c, int back) {
+static size_t scratch_size(const ck_conv *c, int back) {
   const ck_strided s = data_plan(c, back);
   return (size_t)(gathers(c, back) ? gather_workspace(&s, NULL) : scatter_workspace(&s, NULL)).size;
 }
 
-static void data(const ck_conv *c, int back, int task, ck_operands io, float *scratch) {
+static void run(const ck_conv *c, int back, int task, ck_operands io, float *scratch) {
   const ck_strided s = data_plan(c, back);
   if (gathers(c, back))
     CK_PICK(ck_strided_gather)(&s, task, io, scratch);
@@ -142,72 +142,47 @@ static void data(const ck_conv *c, int back, int task, ck_operands io, float *sc
     CK_PICK(ck_strided_scatter)(&s, task, io, scratch);
 }
 
-static size_t forward_packed(const ck_conv *c) { return data_packed(c, 0); }
-static void forward_pack(const ck_conv *c, const float *kernel, float *packed) { data_pack(c, 0, kernel, packed); }
-static int forward_tasks(const ck_conv *c) { return ck_tiling_tasks(data_plan(c, 0).tiling); }
-static size_t forward_scratch(const ck_conv *c) { return data_scratch(c, 0); }
+static int tasks(const ck_conv *c, int back) { return ck_tiling_tasks(data_plan(c, back).tiling); }
 
-static void forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
-                    ck_slab out, float *scratch) {
-  (void)slabs;
-  data(c, 0, task, (ck_operands){.in = in, .out = &out, .packed = packed, .bias = bias, .relu = relu}, scratch);
-}
-
-static size_t backward_data_packed(const ck_conv *c) { return data_packed(c, 1); }
-static void backward_data_pack(const ck_conv *c, const float *kernel, float *packed) { data_pack(c, 1, kernel, packed); }
-static int backward_data_tasks(const ck_conv *c) { return ck_tiling_tasks(data_plan(c, 1).tiling); }
-static size_t backward_data_scratch(const ck_conv *c) { return data_scratch(c, 1); }
-
-static void backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
-                          const int *accumulate, int slabs, float *scratch) {
-  (void)slabs;
-  data(c, 1, task, (ck_operands){.in = &dy, .out = dx, .gate = y, .packed = packed, .accumulate = accumulate}, scratch);
-}
-
-static size_t backward_weights_partials(const ck_conv *c) {
+static size_t partials(const ck_conv *c) {
   const ck_strided s = weights_plan(c);
   return (size_t)(partial_size(&s) * ck_tiling_cuts(&s.tiling));
 }
 
-static int backward_weights_tasks(const ck_conv *c) { return ck_tiling_tasks(weights_plan(c).tiling); }
+static int weights_tasks(const ck_conv *c) { return ck_tiling_tasks(weights_plan(c).tiling); }
 
-static size_t backward_weights_scratch(const ck_conv *c) {
+static size_t weights_scratch(const ck_conv *c) {
   const ck_strided s = weights_plan(c);
   return (size_t)weights_workspace_of(&s, NULL).size;
 }
 
-static void backward_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
+static void weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
                              float *scratch) {
   (void)slabs;
   const ck_strided s = weights_plan(c);
   CK_PICK(ck_strided_weights)(&s, task, in, dy, y, partials, scratch);
 }
 
-static int backward_weights_reduce_tasks(const ck_conv *c) { return ck_divide_up(weights_plan(c).coarse, CK_BLOCK); }
+static int reduce_tasks(const ck_conv *c) { return ck_divide_up(weights_plan(c).coarse, CK_BLOCK); }
 
-static void backward_weights_reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
+static void reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
                                     int accumulate) {
   const ck_strided s = weights_plan(c);
   CK_PICK(ck_strided_reduce)(&s, task, partials, dkernel, dbias, accumulate);
 }
 
 const ck_conv_path ck_conv_strided = {
-  .forward_packed = forward_packed,
-  .forward_pack = forward_pack,
-  .forward_tasks = forward_tasks,
-  .forward_scratch = forward_scratch,
-  .forward = forward,
-  .backward_data_packed = backward_data_packed,
-  .backward_data_pack = backward_data_pack,
-  .backward_data_tasks = backward_data_tasks,
-  .backward_data_scratch = backward_data_scratch,
-  .backward_data = backward_data,
-  .backward_weights_partials = backward_weights_partials,
-  .backward_weights_tasks = backward_weights_tasks,
-  .backward_weights_scratch = backward_weights_scratch,
-  .backward_weights = backward_weights,
-  .backward_weights_reduce_tasks = backward_weights_reduce_tasks,
-  .backward_weights_reduce = backward_weights_reduce,
+    .packed = packed_size,
+    .pack = pack,
+    .tasks = tasks,
+    .scratch = scratch_size,
+    .run = run,
+    .partials = partials,
+    .weights_tasks = weights_tasks,
+    .weights_scratch = weights_scratch,
+    .weights = weights,
+    .reduce_tasks = reduce_tasks,
+    .reduce = reduce,
 };
 
 // ---- Where it is used -----------------------------------------------------------------------------------------

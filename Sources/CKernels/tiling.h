@@ -33,12 +33,3 @@ static inline int ck_tiling_tasks(ck_tiling t) { return ck_tiling_cuts(&t) * t.g
 static inline ptrdiff_t ck_tiling_partial(const ck_tiling *t, int kernel) {
   return kernel * kernel * ck_round_up(t->in_channels, 4) * ck_round_up(t->out_channels, 4) + ck_round_up(t->out_channels, 16);
 }
-
-/// What a pass reads and writes. `gate`, where it has data, masks the input: x ⊙ [gate > 0].
-typedef struct {
-  const ck_slab *in, *out;
-  ck_slab gate;
-  const float *packed, *bias; ///< bias: NULL for none
-  const int *accumulate;      ///< of each slab of `out`; NULL: none
-  int relu;
-} ck_operands;

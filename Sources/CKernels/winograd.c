@@ -59,99 +59,69 @@ static workspace workspace_of(const ck_tiling *w, float *scratch) { return works
 
 // ---- A convolution's path -------------------------------------------------------------------------------------
 
-static size_t packed_size(ck_tiling w) {
-  return (size_t)ck_divide_up(w.out_channels, CK_BLOCK) * CK_BLOCK * CK_WINOGRAD_POSITIONS * w.in_channels;
+static size_t packed_size(const ck_conv *c, int back) {
+  const ck_tiling w = plan(c, back);
+  return (size_t)ck_round_up(w.out_channels, CK_BLOCK) * CK_WINOGRAD_POSITIONS * w.in_channels;
 }
 
-static size_t forward_packed(const ck_conv *c) { return packed_size(plan(c, 0)); }
-static int forward_tasks(const ck_conv *c) { return ck_tiling_tasks(plan(c, 0)); }
+static void pack(const ck_conv *c, int back, const float *kernel, float *packed) {
+  const ck_tiling w = plan(c, back);
+  const ptrdiff_t outputs = (ptrdiff_t)c->in_channels * 9, inputs = 9;
+  CK_PICK(ck_winograd_pack)(&w, kernel, back ? inputs : outputs, back ? outputs : inputs, back, packed);
+}
 
-static size_t forward_scratch(const ck_conv *c) {
-  const ck_tiling w = plan(c, 0);
+static int tasks(const ck_conv *c, int back) { return ck_tiling_tasks(plan(c, back)); }
+
+static size_t scratch_size(const ck_conv *c, int back) {
+  const ck_tiling w = plan(c, back);
   return (size_t)workspace_of(&w, NULL).size;
 }
 
-static void forward_pack(const ck_conv *c, const float *kernel, float *packed) {
-  const ck_tiling w = plan(c, 0);
-  CK_PICK(ck_winograd_pack)(&w, kernel, (ptrdiff_t)c->in_channels * 9, 9, 0, packed);
-}
-
-static void forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias, int relu,
-                    ck_slab out, float *scratch) {
-  (void)slabs;
-  const ck_tiling w = plan(c, 0);
-  const ck_operands io = {.in = in, .out = &out, .packed = packed, .bias = bias, .relu = relu};
+static void run(const ck_conv *c, int back, int task, ck_operands io, float *scratch) {
+  const ck_tiling w = plan(c, back);
   CK_PICK(ck_winograd)(&w, task, io, scratch);
 }
 
-static size_t backward_data_packed(const ck_conv *c) { return packed_size(plan(c, 1)); }
-static int backward_data_tasks(const ck_conv *c) { return ck_tiling_tasks(plan(c, 1)); }
-
-static size_t backward_data_scratch(const ck_conv *c) {
-  const ck_tiling w = plan(c, 1);
-  return (size_t)workspace_of(&w, NULL).size;
-}
-
-static void backward_data_pack(const ck_conv *c, const float *kernel, float *packed) {
-  const ck_tiling w = plan(c, 1);
-  CK_PICK(ck_winograd_pack)(&w, kernel, 9, (ptrdiff_t)c->in_channels * 9, 1, packed);
-}
-
-static void backward_data(const ck_conv *c, int task, ck_slab dy, ck_slab y, const float *packed, const ck_slab *dx,
-                          const int *accumulate, int slabs, float *scratch) {
-  (void)slabs;
-  const ck_tiling w = plan(c, 1);
-  const ck_operands io = {.in = &dy, .out = dx, .gate = y, .packed = packed, .accumulate = accumulate};
-  CK_PICK(ck_winograd)(&w, task, io, scratch);
-}
-
-static size_t backward_weights_partials(const ck_conv *c) {
+static size_t partials(const ck_conv *c) {
   const ck_tiling w = weights_plan(c);
   return (size_t)partial_size(&w) * ck_tiling_cuts(&w);
 }
 
-static int backward_weights_tasks(const ck_conv *c) {
-  return ck_tiling_tasks(weights_plan(c));
-}
+static int weights_tasks(const ck_conv *c) { return ck_tiling_tasks(weights_plan(c)); }
 
-static size_t backward_weights_scratch(const ck_conv *c) {
+static size_t weights_scratch(const ck_conv *c) {
   const ck_tiling w = weights_plan(c);
   const size_t du = (size_t)ck_round_up(w.in_channels, 4) * ck_round_up(w.group_channels, 4) + 16;
   return (size_t)workspace_with(&w, ck_round_up(w.group_channels, 4), NULL).size + CK_WINOGRAD_POSITIONS * du;
 }
 
-static void backward_weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
+static void weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
                              float *scratch) {
   (void)slabs;
   const ck_tiling w = weights_plan(c);
   CK_PICK(ck_winograd_weights)(&w, task, in, dy, y, partials, scratch);
 }
 
-static int backward_weights_reduce_tasks(const ck_conv *c) { return ck_divide_up(c->out_channels, CK_BLOCK); }
+static int reduce_tasks(const ck_conv *c) { return ck_divide_up(c->out_channels, CK_BLOCK); }
 
-static void backward_weights_reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
+static void reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
                                     int accumulate) {
   const ck_tiling w = weights_plan(c);
   CK_PICK(ck_winograd_reduce)(&w, task, partials, ck_tiling_cuts(&w), dkernel, dbias, accumulate);
 }
 
 const ck_conv_path ck_conv_winograd = {
-  .forward_packed = forward_packed,
-  .forward_pack = forward_pack,
-  .forward_tasks = forward_tasks,
-  .forward_scratch = forward_scratch,
-  .forward = forward,
-  .backward_data_packed = backward_data_packed,
-  .backward_data_pack = backward_data_pack,
-  .backward_data_tasks = backward_data_tasks,
-  .backward_data_scratch = backward_data_scratch,
-  .backward_data = backward_data,
-  .backward_weights_partials = backward_weights_partials,
-  .backward_weights_tasks = backward_weights_tasks,
-  .backward_weights_scratch = backward_weights_scratch,
-  .backward_weights = backward_weights,
-  .backward_weights_reduce_tasks = backward_weights_reduce_tasks,
-  .backward_weights_reduce = backward_weights_reduce,
+    .packed = packed_size,
+    .pack = pack,
+    .tasks = tasks,
+    .scratch = scratch_size,
+    .run = run,
+    .partials = partials,
+    .weights_tasks = weights_tasks,
+    .weights_scratch = weights_scratch,
+    .weights = weights,
+    .reduce_tasks = reduce_tasks,
+    .reduce = reduce,
 };
 
 // ---- Where it is used -----------------------------------------------------------------------------------------
