@@ -21,7 +21,7 @@ import Testing
   @Test func everySampleIsItsDefinition() throws {
     // Their references are training's: statistics of the batch, a mask. Whole networks check them below.
     for operation in allOperations where operation != BatchNormalization.self && operation != Dropout.self {
-      for sample in operation.samples {
+      for sample in operation.samples where (sample.operation as? Convolution)?.dropout == nil {
         var random = CounterRandom(seed: 5, purpose: .testing)
         let inputs = sample.inputs.map { shape in
           Tensor<Double>(images: sample.images, shape: shape, values: (0..<sample.images * shape.count).map { _ in Double(random.normal()) })

@@ -45,8 +45,8 @@ import Testing
   }
 
   @Test func resolvedSpecSaysWhereFrom() throws {
-    let text = try Experiment.load(path: ShippedTests.root.appending(path: "experiments/table1.yaml").path).resolvedYAML()
-    #expect(text.contains("    model.l2: 1e-4  # from table1.yaml:10:65\n"))
+    let text = try Experiment.load(path: ShippedTests.root.appending(path: "experiments/table2.yaml").path).resolvedYAML()
+    #expect(text.contains("    model.l2: 0  # from table2.yaml:18:65\n"))
     #expect(text.contains("    patches.split: patch  # from base/paper.yaml:24:10\n"))
     #expect(text.contains("    model.normalization: batch  # default: the paper's: batch for unet+ alone\n"))
     #expect(text.contains("    train.precision: f32  # default\n"))
