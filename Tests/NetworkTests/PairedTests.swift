@@ -8,7 +8,7 @@ import Testing
 @testable import Engine
 
 /// Tensors that a program keeps as pairs of bfloat16, on AMX's tiles (in plain C where the processor has none).
-@Suite(.serialized, .wholeProcessor, .enabled(if: ck_isa_best().rawValue >= CK_ISA_AVX512BF16.rawValue)) struct PairedValuesTests {
+@Suite(.serialized, .wholeProcessor, .enabled(if: ck_isa_best().rawValue >= CK_ISA_AVX512BF16.rawValue)) struct PairedTests {
   private static func onTiles<T>(_ body: () throws -> T) throws -> T {
     let emulates = ck_isa_best() != CK_ISA_AMX
     if emulates { ck_isa_emulate_amx(1) }
