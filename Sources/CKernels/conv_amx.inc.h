@@ -31,7 +31,7 @@ INLINE vec within(const float *line, ptrdiff_t j, int width) {
 }
 
 /// One channel's values of words.
-INLINE vec values_in(vec words, int second) { return second ? (vec)((mask_vec)words & (int)0xffff0000) : (vec)((mask_vec)words << 16); }
+INLINE vec values_in(vec words, int second) { return second ? high_half(words) : low_half(words); }
 
 /// Both halves of words, each where that of m is positive.
 INLINE vec where_both_positive(vec words, vec m) {

@@ -2,6 +2,11 @@
 // products is one instruction where the set has it (NATIVE_BF16); elsewhere two multiply–adds of the halves, spread to float32.
 #include "conv_bf16.h"
 
+typedef unsigned bits_vec __attribute__((vector_size(4 * LANES)));
+
+INLINE vec low_half(vec words) { return (vec)((bits_vec)words << 16); }
+INLINE vec high_half(vec words) { return (vec)((bits_vec)words & 0xffff0000); }
+
 #if NATIVE_BF16
 #include <immintrin.h>
 
@@ -14,8 +19,6 @@ INLINE vec words(vec low, vec high) {
 
 INLINE vec multiply_add(vec sum, vec a, vec b) { return (vec)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b); }
 #else
-typedef unsigned bits_vec __attribute__((vector_size(4 * LANES)));
-
 INLINE bits_vec rounded(vec v) {
   const bits_vec bits = (bits_vec)v, quiet = bits | 0x400000, nearest = bits + 0x7fff + (bits >> 16 & 1);
   const bits_vec is_nan = (bits_vec)(v != v);
@@ -23,9 +26,6 @@ INLINE bits_vec rounded(vec v) {
 }
 
 INLINE vec words(vec low, vec high) { return (vec)(rounded(low) >> 16 | rounded(high)); }
-
-INLINE vec low_half(vec words) { return (vec)((bits_vec)words << 16); }
-INLINE vec high_half(vec words) { return (vec)((bits_vec)words & 0xffff0000); }
 
 INLINE vec multiply_add(vec sum, vec a, vec b) {
   sum += low_half(a) * low_half(b);
@@ -40,9 +40,7 @@ INLINE vec broadcast(const float *word) {
 }
 
 /// Both values of every cell, added up.
-INLINE vec values_of(vec cells) {
-  return (vec)((mask_vec)cells << 16) + (vec)((mask_vec)cells & (int)0xffff0000);
-}
+INLINE vec values_of(vec cells) { return low_half(cells) + high_half(cells); }
 
 INLINE vec cells(const ck_source *s, ptrdiff_t j) {
   return words(masked(s->from[0], s->mask[0], j), s->from[1] ? masked(s->from[1], s->mask[1], j) : (vec){0});

@@ -157,7 +157,7 @@ static size_t weights_scratch(const ck_conv *c) {
 }
 
 static void weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
-                             float *scratch) {
+                    float *scratch) {
   (void)slabs;
   const ck_strided s = weights_plan(c);
   CK_PICK(ck_strided_weights)(&s, task, in, dy, y, partials, scratch);
@@ -165,8 +165,7 @@ static void weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck
 
 static int reduce_tasks(const ck_conv *c) { return ck_divide_up(weights_plan(c).coarse, CK_BLOCK); }
 
-static void reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
-                                    int accumulate) {
+static void reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias, int accumulate) {
   const ck_strided s = weights_plan(c);
   CK_PICK(ck_strided_reduce)(&s, task, partials, dkernel, dbias, accumulate);
 }

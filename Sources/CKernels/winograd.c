@@ -96,7 +96,7 @@ static size_t weights_scratch(const ck_conv *c) {
 }
 
 static void weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck_slab dy, ck_slab y, float *partials,
-                             float *scratch) {
+                    float *scratch) {
   (void)slabs;
   const ck_tiling w = weights_plan(c);
   CK_PICK(ck_winograd_weights)(&w, task, in, dy, y, partials, scratch);
@@ -104,8 +104,7 @@ static void weights(const ck_conv *c, int task, const ck_slab *in, int slabs, ck
 
 static int reduce_tasks(const ck_conv *c) { return ck_divide_up(c->out_channels, CK_BLOCK); }
 
-static void reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias,
-                                    int accumulate) {
+static void reduce(const ck_conv *c, int task, const float *partials, float *dkernel, float *dbias, int accumulate) {
   const ck_tiling w = weights_plan(c);
   CK_PICK(ck_winograd_reduce)(&w, task, partials, ck_tiling_cuts(&w), dkernel, dbias, accumulate);
 }

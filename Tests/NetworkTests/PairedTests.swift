@@ -46,7 +46,7 @@ import Testing
   }
 
   /// One step, in two slices.
-  private static func train(_ network: Network, pairs: Bool, precision: Precision = .bf16) throws -> Training {
+  private static func train(_ network: Network, pairs: Bool) throws -> Training {
     let images = 2, memory = try ParameterMemory(network, training: true), pool = ThreadPool(threads: 2)
     defer { pool.shutDown() }
     memory.initialize(seed: 3)
@@ -54,7 +54,7 @@ import Testing
     let count = images * network.image.plane, slices = (0..<2).map { _ in (0..<count).map { _ in random.uniform() } }
     let upstream = (0..<count).map { _ in random.normal() / Float(count) }
     return try onTiles {
-      let program = try Program(network, images: images, training: true, precision: precision, parameters: memory, pool: pool, pairs: pairs)
+      let program = try Program(network, images: images, training: true, precision: .bf16, parameters: memory, pool: pool, pairs: pairs)
       var logits: [Float] = []
       for (number, x) in slices.enumerated() {
         program.input.update(from: x, count: count)

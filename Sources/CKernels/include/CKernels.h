@@ -91,8 +91,8 @@ size_t ck_conv_forward_packed(const ck_conv *c);                                
 void ck_conv_forward_pack(const ck_conv *c, const float *kernel, float *packed);
 int ck_conv_forward_tasks(const ck_conv *c);
 size_t ck_conv_forward_scratch(const ck_conv *c);                                      ///< floats a thread
-/// 1 where every slab of all three passes may be paired, if it stands after an even number of channels: tensors and gradients alike, but a gradient that
-/// is added to, and `dy` only where `y` is or is not there.
+/// 1 where every slab of all three passes may be paired, tensors and gradients alike, if it stands after an even number of channels. Not so a gradient
+/// that is added to; and `dy` only together with `y`, where there is one.
 int ck_conv_takes_pairs(const ck_conv *c);
 void ck_conv_forward(const ck_conv *c, int task, const ck_slab *in, int slabs, const float *packed, const float *bias,
                      int relu, ck_slab out, float *scratch);
