@@ -88,6 +88,16 @@ def fuzz(rows):
     return sum(int(row["inputs"]) for row in rows), found, said, table(["reader", "seconds", "inputs", "edges covered", "crashes", "hangs", "out of memory", "found before, mended"], listed)
 
 
+def repeat(rows):
+    compared = ["trials.csv", "images.csv", "losses.csv", "masks"]
+    said = ("A clone of the commit was built, and one trial trained in it from nothing, twenty epochs on the real images; then every row of that trial in the CSV files, and every mask, "
+            "were compared with the committed ones. It takes as long as the training, so `run.py` does it only when asked to (`--parts repeat`).")
+    listed = [(f"{row['trial']}, seed {row['seed']}, of [{row['experiment']}](../{row['experiment']}/report.md)", row["repeated_with"], float(row["minutes"]),
+               *(int(row[each]) for each in compared), int(row["differ"])) for row in rows]
+    lost = sum(int(row["differ"]) for row in rows)
+    return sum(int(row[each]) for row in rows for each in compared), lost, said, table(["trial", "instruction set", "minutes", *compared, "differ"], listed)
+
+
 # What the test suite holds to in every run of it, without a script of its own: promise, where.
 TESTED = [
     ("grid, zip, include, exclude, when, ranges, references and expect; unequal lists, exclusions that match nothing and equal names are errors with their place",
@@ -112,6 +122,7 @@ PARTS = {
     "slurm": ("As jobs of a cluster", "scenarios", slurm),
     "tensorboard": ("Event files read back by TensorBoard", "interruptions", tensorboard),
     "fuzz": ("Hard input", "inputs", fuzz),
+    "repeat": ("A committed trial, trained again from a clean clone", "rows compared", repeat),
 }
 
 
