@@ -67,7 +67,7 @@ let package = Package(
       name: "runner", dependencies: ["Diagnostics", "Runner", .product(name: "ArgumentParser", package: "swift-argument-parser")],
       linkerSettings: staticSwift),
 
-    .target(name: "TestSupport", path: "Tests/TestSupport"),
+    .target(name: "TestSupport", dependencies: ["CKernels"], path: "Tests/TestSupport"),
     tests("DiagnosticsTests", ["Diagnostics"]),
     tests("ExperimentSpecTests", ["ExperimentSpec", "Diagnostics"], fixtures: true),
     tests("TensorCoreTests", ["TensorCore"]),

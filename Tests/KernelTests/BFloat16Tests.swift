@@ -4,16 +4,7 @@ import Testing
 
 /// Convolutions with products of bfloat16, on every instruction set, AMX's emulated where the processor has no tiles.
 @Suite(.serialized, .wholeProcessor) struct BFloat16Tests {
-  static let sets = (CK_ISA_BASELINE.rawValue...CK_ISA_AMX.rawValue).map { ck_isa(rawValue: $0) }
-
-  /// Runs `body` with this set; AMX in plain C where the processor has no tiles; nil where not even that can run.
-  private static func run<T>(_ isa: ck_isa, _ body: () -> T) -> T? {
-    guard isa.rawValue > ck_isa_best().rawValue else { return isa.use(body) }
-    guard isa == CK_ISA_AMX, ck_isa_best() == CK_ISA_AVX512BF16 else { return nil }
-    ck_isa_emulate_amx(1)
-    defer { ck_isa_emulate_amx(0) }
-    return isa.use(body)
-  }
+  static let sets = Array(ck_isa.runnableOrEmulated.dropFirst())
 
   private static func in16(_ convolution: Convolution) -> Convolution {
     var convolution = convolution
@@ -30,7 +21,7 @@ import Testing
     let rounded = CK_ISA_REFERENCE.use { convolution16.run(accumulate: accumulate) }
     for isa in sets {
       var c = convolution16.conv
-      run(isa) {
+      isa.use {
         let found = convolution16.run(accumulate: accumulate)
         #expect(found.intact, "\(isa.testDescription)")
         func compare(_ what: String, _ pass: ck_conv_pass, _ part: (Convolution.Results) -> [Float]) {
@@ -74,17 +65,15 @@ import Testing
   /// What runs where there are no tiles is what runs where there are: only the order of sums may differ.
   @Test(.enabled(if: ck_isa_best() == CK_ISA_AMX), arguments: large) func `tiles in plain C agree with the processor's`(convolution: Convolution) {
     let own = CK_ISA_AMX.use { Self.in16(convolution).run() }
-    ck_isa_emulate_amx(1)
-    defer { ck_isa_emulate_amx(0) }
-    let emulated = CK_ISA_AMX.use { Self.in16(convolution).run() }
+    let emulated = CK_ISA_AMX.use(emulating: true) { Self.in16(convolution).run() }
     for (a, b) in zip(own.all, emulated.all) { #expect(largestError(a, b) < 1e-5) }
   }
 
   @Test(arguments: ConvolutionTests.operations) func `the order of tasks does not change a bit`(operation: ConvolutionTests.Operation) {
     let convolution = Self.in16(ConvolutionTests.convolution(operation, ((19, 40), [7, 4], 9, 3)))
     for isa in Self.sets {
-      let same = Self.run(isa) { convolution.run(accumulate: true) == convolution.run(accumulate: true, reversed: true) }
-      #expect(same ?? true, "\(isa.testDescription)")
+      let same = isa.use { convolution.run(accumulate: true) == convolution.run(accumulate: true, reversed: true) }
+      #expect(same, "\(isa.testDescription)")
     }
   }
 
@@ -95,7 +84,7 @@ import Testing
     var c = Convolution(CK_CONV, kernel: 1, stride: 2, padding: 0, sides: (1, 2 * values.count), slabs: [1], to: 1, images: 1).conv
     c.precision = CK_BFLOAT16
     for set in [CK_ISA_REFERENCE, isa] {
-      let found = Self.run(set) {
+      let found = set.use {
         let x = Guarded(values.flatMap { [$0, .nan] }), y = Guarded(values.count), packed = Guarded(ck_conv_forward_packed(&c))
         ck_conv_forward_pack(&c, [1], packed.start)
         var slab = ck_slab(data: x.start, channels: 1, image_stride: Int64(2 * values.count), paired: 0)
@@ -105,7 +94,7 @@ import Testing
         }
         return y.values
       }
-      #expect(found == nil || found == expected, "\(set.testDescription)")
+      #expect(found == expected, "\(set.testDescription)")
     }
   }
 }

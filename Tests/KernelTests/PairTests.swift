@@ -40,14 +40,11 @@ func ofBFloat16Pairs(_ words: [Float], image: Int, gap: Int, plane: Int) -> [Flo
   static let kinds: [Convolution.Paired] = [[.x, .y, .mask, .dy, .dx], [.x, .mask], [.y, .mask, .dy], [.dx]]
 
   /// Where the processor has no tiles they are plain C; without bfloat16's instructions there are no pairs.
-  @Test(.enabled(if: ck_isa_best().rawValue >= CK_ISA_AVX512BF16.rawValue), arguments: ConvolutionTests.operations, shapes)
+  @Test(.enabled(if: ck_isa.tilesAreRunnable), arguments: ConvolutionTests.operations, shapes)
   func `a convolution of pairs is that of its rounded planes`(operation: ConvolutionTests.Operation, shape: ConvolutionTests.Shape) {
     var convolution = ConvolutionTests.convolution(operation, shape)
     convolution.precision = CK_BFLOAT16
     convolution.relu = operation.kernel != 2
-    let emulates = ck_isa_best() != CK_ISA_AMX
-    if emulates { ck_isa_emulate_amx(1) }
-    defer { if emulates { ck_isa_emulate_amx(0) } }
     CK_ISA_AMX.use {
       guard ck_conv_takes_pairs(&convolution.conv) != 0 else { return }
       let plain = convolution.run()

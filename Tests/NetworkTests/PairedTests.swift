@@ -8,18 +8,7 @@ import Testing
 @testable import Engine
 
 /// Tensors that a program keeps as pairs of bfloat16, on AMX's tiles (in plain C where the processor has none).
-@Suite(.serialized, .wholeProcessor, .enabled(if: ck_isa_best().rawValue >= CK_ISA_AVX512BF16.rawValue)) struct PairedTests {
-  private static func onTiles<T>(_ body: () throws -> T) throws -> T {
-    let emulates = ck_isa_best() != CK_ISA_AMX
-    if emulates { ck_isa_emulate_amx(1) }
-    defer {
-      if emulates { ck_isa_emulate_amx(0) }
-      _ = ck_isa_select(ck_isa_best())
-    }
-    #expect(ck_isa_select(CK_ISA_AMX) == 0)
-    return try body()
-  }
-
+@Suite(.serialized, .wholeProcessor, .enabled(if: ck_isa.tilesAreRunnable)) struct PairedTests {
   @Test(arguments: PathTests.networks) func `change no bit of what comes out, and take less memory`(configuration: NetworkConfiguration) throws {
     let (images, height, width) = (2, 48, 80)
     let network = try configuration.network(height: height, width: width)
@@ -29,7 +18,7 @@ import Testing
     var random = CounterRandom(seed: 1, purpose: .testing)
     let x = (0..<images * height * width).map { _ in random.uniform() }
     func run(pairs: Bool) throws -> (logits: [Float], arena: Int) {
-      try Self.onTiles {
+      try CK_ISA_AMX.use {
         let program = try Program(network, images: images, training: false, precision: .bf16, parameters: memory, pool: pool, pairs: pairs)
         program.input.update(from: x, count: x.count)
         program.forward()
@@ -53,7 +42,7 @@ import Testing
     var random = CounterRandom(seed: 1, purpose: .testing)
     let count = images * network.image.plane, slices = (0..<2).map { _ in (0..<count).map { _ in random.uniform() } }
     let upstream = (0..<count).map { _ in random.normal() / Float(count) }
-    return try onTiles {
+    return try CK_ISA_AMX.use {
       let program = try Program(network, images: images, training: true, precision: .bf16, parameters: memory, pool: pool, pairs: pairs)
       var logits: [Float] = []
       for (number, x) in slices.enumerated() {
@@ -121,7 +110,7 @@ import Testing
     defer { pool.shutDown() }
     for training in [false, true] {
       let memory = try ParameterMemory(network, training: training)
-      let arenas = try Self.onTiles {
+      let arenas = try CK_ISA_AMX.use {
         try [false, true].map {
           try Program(network, images: 1, training: training, precision: .f32, parameters: memory, pool: pool, pairs: $0).plan.arena
         }

@@ -20,9 +20,7 @@ import Testing
     var logits, gradient, inference: [Float]
   }
 
-  private static func run(_ configuration: NetworkConfiguration, isa: ck_isa, fuse: Bool) throws -> Outcome {
-    #expect(ck_isa_select(isa) == 0)
-    defer { _ = ck_isa_select(ck_isa_best()) }
+  private static func run(_ configuration: NetworkConfiguration, fuse: Bool) throws -> Outcome {
     let (images, height, width) = (2, 48, 64)
     let network = try configuration.network(height: height, width: width)
     let memory = try ParameterMemory(network, training: true), pool = ThreadPool(threads: 2)
@@ -61,16 +59,16 @@ import Testing
     // fusion, training with it across instruction sets.
     var still = configuration
     still.options.dropout = 0
-    let plain = try Self.run(still, isa: CK_ISA_REFERENCE, fuse: false), dropped = try Self.run(configuration, isa: CK_ISA_REFERENCE, fuse: true)
+    let plain = try CK_ISA_REFERENCE.use { try Self.run(still, fuse: false) }, dropped = try CK_ISA_REFERENCE.use { try Self.run(configuration, fuse: true) }
     for isa in Self.instructionSets {
       let name = String(cString: ck_isa_name(isa))
-      let fast = try Self.run(still, isa: isa, fuse: true)
+      let fast = try isa.use { try Self.run(still, fuse: true) }
       #expect(relative(fast.inference, plain.inference) < 1e-5, "inference, \(name)")
       #expect(relative(fast.logits, plain.logits) < 1e-5, "training forward, \(name)")
       // A ReLU beside its kink may rightly go the other way: of a million, a few do, and each moves the gradient by about
       // 1e-3 of itself. A wrong kernel moves it by more than 0.1 (the Keras cases, drawn away from kinks, agree to 1e-4).
       #expect(relative(fast.gradient, plain.gradient) < 1e-2, "gradient, \(name)")
-      let withDropout = try Self.run(configuration, isa: isa, fuse: true)
+      let withDropout = try isa.use { try Self.run(configuration, fuse: true) }
       #expect(relative(withDropout.logits, dropped.logits) < 1e-5, "drop-out, \(name)")
       #expect(relative(withDropout.gradient, dropped.gradient) < 1e-2, "drop-out gradient, \(name)")
     }

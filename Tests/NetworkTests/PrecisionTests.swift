@@ -26,9 +26,7 @@ import Testing
     return values[network.logits]!.values
   }
 
-  private static func computed(_ network: Network, _ memory: ParameterMemory, image: [Float], isa: ck_isa) throws -> [Double] {
-    #expect(ck_isa_select(isa) == 0)
-    defer { _ = ck_isa_select(ck_isa_best()) }
+  private static func computed(_ network: Network, _ memory: ParameterMemory, image: [Float]) throws -> [Double] {
     let pool = ThreadPool(threads: 2)
     defer { pool.shutDown() }
     let program = try Program(network, images: 1, training: true, parameters: memory, pool: pool)
@@ -49,10 +47,10 @@ import Testing
     var random = CounterRandom(seed: 2, purpose: .testing)
     let image = (0..<Self.side * Self.side).map { _ in random.uniform() }
     let exact = Self.exact(network, memory, image: image)
-    let direct = try Self.computed(network, memory, image: image, isa: CK_ISA_REFERENCE)
+    let direct = try CK_ISA_REFERENCE.use { try Self.computed(network, memory, image: image) }
     #expect(Self.error(direct, exact) < 2e-5, "direct convolutions")
     for isa in PathTests.instructionSets {
-      let fast = try Self.computed(network, memory, image: image, isa: isa), name = String(cString: ck_isa_name(isa))
+      let fast = try isa.use { try Self.computed(network, memory, image: image) }, name = String(cString: ck_isa_name(isa))
       #expect(Self.error(fast, exact) < 1e-4, "\(name)")
       #expect(Self.error(fast, direct) < 1e-4, "\(name) beside direct convolutions")
     }

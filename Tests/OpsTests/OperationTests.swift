@@ -10,11 +10,7 @@ import Testing
   static let instructionSets = [CK_ISA_REFERENCE, CK_ISA_BASELINE, CK_ISA_AVX2, CK_ISA_AVX512].filter { $0.rawValue <= ck_isa_best().rawValue }
 
   private func onEveryInstructionSet(_ body: () throws -> Void) rethrows {
-    defer { _ = ck_isa_select(ck_isa_best()) }
-    for isa in Self.instructionSets {
-      #expect(ck_isa_select(isa) == 0)
-      try body()
-    }
+    for isa in Self.instructionSets { try isa.use(body) }
   }
 
   @Test(arguments: samples) func forwardIsTheDefinition(_ sample: OperationSample) throws {
