@@ -14,6 +14,8 @@ public struct Plan: Sendable {
     public var job: Job
     public var state: State
     public var reason: String
+    /// Neither done nor to be done: it serves only trials that were not asked for.
+    public var isLeftOut = false
   }
 
   public let graph: ExperimentGraph
@@ -33,11 +35,9 @@ public struct Plan: Sendable {
     var steps: [Step] = []
     for job in graph.jobs {
       guard toRun.contains(job.id) else {
-        let reason =
-          if snapshot.finished.contains(job.fingerprint) { "its result is there" }
-          else if leftOut(job) { "left out by --only" }
-          else { "not needed: all that uses it is done" }
-        steps.append(Step(job: job, state: .cached, reason: reason))
+        let isThere = snapshot.finished.contains(job.fingerprint), isLeftOut = !isThere && leftOut(job)
+        let reason = isThere ? "its result is there" : isLeftOut ? "left out by --only" : "not needed: all that uses it is done"
+        steps.append(Step(job: job, state: .cached, reason: reason, isLeftOut: isLeftOut))
         continue
       }
       if let checkpoint = snapshot.checkpoints[job.fingerprint] {

@@ -14,19 +14,26 @@ extension Plan {
     }
   }
 
-  /// The trials a job serves, in words.
+  /// The trials a job serves, in words: all of them, all of a seed, or by name, of many the first.
   private func trials(of job: Job) -> String {
-    let count = graph.experiment.trials.count
-    if job.trials.count == count, count > 1 { return "all \(count) trials" }
-    return job.trials.map(graph.label(ofTrial:)).joined(separator: "; ")
+    func all(_ trials: [Int]) -> Bool { trials.count > 1 && job.trials == trials }
+    let every = Array(graph.experiment.trials.indices), seed = seed(ofTrial: job.trials[0])
+    if all(every) { return "all \(every.count) trials" }
+    if all(every.filter { self.seed(ofTrial: $0) == seed }) { return "all \(job.trials.count) trials of seed \(seed)" }
+    let names = job.trials.map(graph.label(ofTrial:)), most = 3
+    return names.count <= most ? names.joined(separator: "; ") : "\(names[0]) and \(names.count - 1) more"
   }
 
+  private func seed(ofTrial trial: Int) -> Int { graph.experiment.trials[trial].settings.seed }
+
+  /// Jobs that are left out are counted, not listed.
   private func text(_ expectations: [TrialExpectation], _ notes: [String]) -> String {
-    let counts = [State.run, .resume, .cached].map { state in (state, steps.count { $0.state == state }) }.filter { $0.1 > 0 }
-    let summary = counts.map { "\($0.1) \($0.0 == .cached ? "cached" : "to \($0.0.rawValue)")" }.joined(separator: ", ")
+    let listed = steps.filter { !$0.isLeftOut }
+    let counts = [State.run, .resume, .cached].map { state in (state == .cached ? "cached" : "to \(state)", listed.count { $0.state == state }) }
+    let summary = (counts + [("left out by --only", steps.count - listed.count)]).filter { $0.1 > 0 }.map { "\($0.1) \($0.0)" }.joined(separator: ", ")
     let trialCount = graph.experiment.trials.count
     var lines = ["\(graph.experiment.name): \(trialCount) trial\(trialCount == 1 ? "" : "s"), \(steps.count) jobs: \(summary)"]
-    let rows = [["state", "job", "trial", "why"]] + steps.map { [$0.state.rawValue, $0.job.id, trials(of: $0.job), $0.reason] }
+    let rows = [["state", "job", "trial", "why"]] + listed.map { [$0.state.rawValue, $0.job.id, trials(of: $0.job), $0.reason] }
     lines += aligned(rows) + notes
     if !expectations.isEmpty {
       lines += ["", "expected:"] + aligned([TrialExpectation.header] + expectations.map { $0.row(graph.label(ofTrial: $0.trial)) })
@@ -53,12 +60,12 @@ extension Plan {
       JSONPlan.JSONJob(
         id: step.job.id, kind: step.job.kind.rawValue, trial: trials(of: step.job), fingerprint: step.job.fingerprint.description,
         state: step.state.rawValue, reason: step.reason,
-        trials: step.job.trials.map { .init(name: graph.experiment.trials[$0].name, seed: graph.experiment.trials[$0].settings.seed) },
+        trials: step.job.trials.map { .init(name: graph.experiment.trials[$0].name, seed: seed(ofTrial: $0)) },
         inputs: step.job.inputs)
     }
     let expected = expectations.map { expected in
       JSONPlan.JSONExpectation(
-        name: graph.experiment.trials[expected.trial].name, seed: graph.experiment.trials[expected.trial].settings.seed, parameters: expected.parameters,
+        name: graph.experiment.trials[expected.trial].name, seed: seed(ofTrial: expected.trial), parameters: expected.parameters,
         multiply_adds: expected.multiplyAdds, epochs: expected.epochs, training_mb: expected.megabytes, training_seconds: expected.seconds,
         training_time: expected.time)
     }

@@ -88,6 +88,26 @@ import Testing
     #expect(reasons(plan, .train) == ["left out by --only", "left out by --only", "no record"])
   }
 
+  @Test func whatIsLeftOutIsCountedNotListed() {
+    let text = Plan(graph(threeNetworks()), given: Snapshot(), only: [2]).rendered(as: .text)
+    #expect(text.hasPrefix("test: 3 trials, 14 jobs: 7 to run, 7 left out by --only\n"))
+    #expect(text.split(separator: "\n").count == 1 + 1 + 7)
+  }
+
+  @Test func trialsOfAJobAreToldInFewWords() {
+    let trials = ["a", "b", "c", "d", "e"].flatMap { name in [1, 2].map { seed in (name, seed) } }
+    let graph = graph(experiment(trials.map { name, seed in (name, .unet, { settings in
+      settings.seed = seed
+      settings.model.l2 = name == "a" ? 1e-3 : 0  // the others differ in nothing but their name and their post-processing
+      settings.evaluate.minimumObject = Int(name.unicodeScalars.first!.value)
+    }) }))
+    let plan = Plan(graph, given: Snapshot()).rendered(as: .text)
+    #expect(plan.contains("  all 10 trials  "))
+    #expect(plan.contains("  all 5 trials of seed 2  "))
+    #expect(plan.contains("  b, seed 1 and 3 more  "))
+    #expect(plan.contains("  a, seed 1  "))
+  }
+
   @Test func failedTrialsRunAgain() {
     let graph = graph(experiment([("a", .unet, unchanged)]))
     var snapshot = Snapshot()
