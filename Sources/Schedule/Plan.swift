@@ -14,6 +14,8 @@ public struct Plan: Sendable {
     public var job: Job
     public var state: State
     public var reason: String
+    /// The share of the job that is still to be done: 1, less where it goes on from a checkpoint, 0 where it is cached.
+    public var left = 0.0
     /// Neither done nor to be done: it serves only trials that were not asked for.
     public var isLeftOut = false
   }
@@ -22,6 +24,7 @@ public struct Plan: Sendable {
   /// Every job after its inputs.
   public let steps: [Step]
 
+  public func step(_ kind: JobKind, of trial: Int) -> Step? { steps.first { $0.job.kind == kind && $0.job.trials.contains(trial) } }
   public var hasWork: Bool { steps.contains { $0.state != .cached } }
   public func mustDo(_ job: Job) -> Bool { steps.contains { $0.job.id == job.id && $0.state != .cached } }
   /// Steps to be done, in order.
@@ -41,9 +44,12 @@ public struct Plan: Sendable {
         continue
       }
       if let checkpoint = snapshot.checkpoints[job.fingerprint] {
-        steps.append(Step(job: job, state: .resume, reason: "checkpoint after epoch \(checkpoint.epoch) of \(checkpoint.epochs)"))
+        steps.append(
+          Step(
+            job: job, state: .resume, reason: "checkpoint after epoch \(checkpoint.epoch) of \(checkpoint.epochs)",
+            left: 1 - Double(checkpoint.epoch) / Double(checkpoint.epochs)))
       } else {
-        steps.append(Step(job: job, state: .run, reason: Plan.reason(for: job, in: graph, snapshot)))
+        steps.append(Step(job: job, state: .run, reason: Plan.reason(for: job, in: graph, snapshot), left: 1))
       }
     }
     self.steps = steps

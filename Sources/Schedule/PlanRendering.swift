@@ -47,7 +47,7 @@ extension Plan {
     struct JSONExpectation: Encodable {
       var name: String
       var seed, parameters, multiply_adds, epochs, training_mb: Int
-      var training_seconds: Double?
+      var training_seconds, training_seconds_left: Double?
       var training_time: String
     }
     var experiment: String
@@ -67,7 +67,7 @@ extension Plan {
       JSONPlan.JSONExpectation(
         name: graph.experiment.trials[expected.trial].name, seed: seed(ofTrial: expected.trial), parameters: expected.parameters,
         multiply_adds: expected.multiplyAdds, epochs: expected.epochs, training_mb: expected.megabytes, training_seconds: expected.seconds,
-        training_time: expected.time)
+        training_seconds_left: expected.secondsLeft, training_time: expected.time)
     }
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -11,12 +11,14 @@ public struct TrialExpectation: Sendable, Hashable {
   public var megabytes: Int
   /// To train through all epochs; nil where nothing tells.
   public var seconds: Double?
-  /// The time in words, with what it goes by: "about 12 min, by U-Net of before".
+  /// Of these, what is still to be done.
+  public var secondsLeft: Double?
+  /// The time in words, with what it goes by: "about 12 min, by U-Net of before", "about 3 min left of 12 min, by …".
   public var time: String
 
-  public init(trial: Int, parameters: Int, multiplyAdds: Int, epochs: Int, megabytes: Int, seconds: Double?, time: String) {
+  public init(trial: Int, parameters: Int, multiplyAdds: Int, epochs: Int, megabytes: Int, seconds: Double?, secondsLeft: Double?, time: String) {
     (self.trial, self.parameters, self.multiplyAdds, self.epochs) = (trial, parameters, multiplyAdds, epochs)
-    (self.megabytes, self.seconds, self.time) = (megabytes, seconds, time)
+    (self.megabytes, self.seconds, self.secondsLeft, self.time) = (megabytes, seconds, secondsLeft, time)
   }
 
   static let header = ["trial", "parameters", "multiply–adds a patch", "epochs", "training memory", "training time"]

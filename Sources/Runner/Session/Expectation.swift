@@ -26,19 +26,35 @@ enum Expectation {
         let planned = try? network.plannedMegabytes(side: side, batch: settings.train.batch, training: true, threads: session.threads)
       else { return nil }
       let epochs = settings.phases.reduce(0) { $0 + $1.epochs }
-      let known = trainingTime(of: trial, session, costs)
+      let expected = trainingTime(of: trial, session, costs)
       return TrialExpectation(
         trial: trial, parameters: facts.parameters, multiplyAdds: facts.multiplyAdds, epochs: epochs, megabytes: Int((planned + processMegabytes).rounded(.up)),
-        seconds: known?.seconds, time: known.map { "about \(ProgressText.duration($0.seconds)), \($0.basis)" } ?? "not known without the data")
+        seconds: expected?.whole, secondsLeft: expected?.left, time: expected.map(text) ?? "not known without the data")
     }
   }
 
   /// Until trained: by what a trial took that ran here before, one of the same network if there is one, else the newest; without any, by the
   /// machine of results/benchmarks.
-  private static func trainingTime(of trial: Int, _ session: Session, _ costs: Costs) -> (seconds: Double, basis: String)? {
-    let jobs = [JobKind.train, .fineTune].compactMap { session.graph.job($0, of: trial) }, seconds = jobs.compactMap(costs.seconds)
-    guard seconds.count == jobs.count else { return nil }
+  private static func trainingTime(of trial: Int, _ session: Session, _ costs: Costs) -> TrainingTime? {
     let known = costs.known(session.experiment.trials[trial].settings)
-    return (seconds.reduce(0, +), known.map { "by \($0.trial) of before" } ?? "by two cores with AVX-512, before a first run")
+    var time = TrainingTime(basis: known.map { "by \($0.trial) of before" } ?? "by two cores with AVX-512, before a first run")
+    for kind in [JobKind.train, .fineTune] {
+      guard let step = session.plan.step(kind, of: trial) else { continue }
+      guard let seconds = costs.seconds(of: step.job) else { return nil }
+      time.whole += seconds
+      time.left += seconds * step.left
+    }
+    return time
+  }
+
+  private struct TrainingTime {
+    var whole = 0.0, left = 0.0
+    var basis: String
+  }
+
+  private static func text(_ time: TrainingTime) -> String {
+    guard time.left > 0 else { return "done" }
+    let whole = ProgressText.duration(time.whole)
+    return (time.left < time.whole ? "about \(ProgressText.duration(time.left)) left of \(whole)" : "about \(whole)") + ", \(time.basis)"
   }
 }

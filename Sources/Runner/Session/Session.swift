@@ -132,7 +132,7 @@ struct Session: Sendable {
     return found
   }
 
-  func state(_ kind: JobKind, of trial: Int) -> Plan.State? { plan.steps.first { $0.job.kind == kind && $0.job.trials.contains(trial) }?.state }
+  func state(_ kind: JobKind, of trial: Int) -> Plan.State? { plan.step(kind, of: trial)?.state }
 }
 
 extension DataSettings {
