@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Trains one trial of a committed results folder again, from a clean clone, and compares the rows of its CSV files.
 
-    Tests/Reliability/repeat.py [--experiment table2] [--trial U-Net] [--seed 2] [--threads 1] [--place ~/.cache/runner/repeat] [--out results/reliability]
+    Tests/Reliability/repeat.py [--experiment table2] [--trial U-Net] [--seed 2] [--threads 1] [--commit HEAD] [--place ~/.cache/runner/repeat] [--out results/reliability]
 
-Clones what is committed here, builds it, runs `experiments/EXPERIMENT.yaml` for the one trial into a folder beside the clone, and holds every row of
+Clones this repository at the commit, builds it, runs `experiments/EXPERIMENT.yaml` for the one trial into a folder beside the clone, and holds every row of
 this trial in trials.csv, images.csv and losses.csv, and every mask, against what is committed. The images are found as in every run
 ($RUNNER_DATA). It takes as long as the training; what is broken off goes on in the same place. Writes repeat.csv, where other trials' rows stay; exits 1 if
 a row differs. Rows can be the same only on the instruction set that they were made with, which stands in the results' provenance.json.
@@ -27,6 +27,13 @@ def git(*words):
     return subprocess.run(["git", "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout.strip()
 
 
+def step(*command, at=None):
+    """Runs it; where it fails it has said why, and its exit code is ours."""
+    code = subprocess.run(command, cwd=at).returncode
+    if code:
+        sys.exit(code)
+
+
 def rows(folder, name, trial, seed):
     with open(os.path.join(folder, name), newline="") as file:
         return [row for row in csv.reader(file) if row[:2] == [trial, str(seed)]]
@@ -45,29 +52,35 @@ def instruction_set(folder):
         return json.load(file)["instruction_set"]
 
 
+def minutes(folder):
+    """Of the training, through all interruptions."""
+    with open(os.path.join(folder, "timings.csv"), newline="") as file:
+        return round(float(next(csv.DictReader(file))["train_seconds"]) / 60, 1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiment", default="table2")
     parser.add_argument("--trial", default="U-Net")
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--commit", default="HEAD")
     parser.add_argument("--place", default=os.path.expanduser("~/.cache/runner/repeat"))
     parser.add_argument("--out", default=os.path.join(ROOT, "results", "reliability"))
     options = parser.parse_args()
-    commit, place = git("rev-parse", "HEAD"), os.path.join(options.place, git("rev-parse", "--short", "HEAD"))
+    commit = git("rev-parse", "--short", options.commit)
+    place = os.path.join(options.place, commit)
     clone, again = os.path.join(place, "clone"), os.path.join(place, f"{options.experiment}-{options.trial}-{options.seed}".replace(" ", "-"))
     if not os.path.exists(clone):
-        subprocess.run(["git", "clone", "--quiet", ROOT, clone], check=True)
-        subprocess.run(["git", "-C", clone, "checkout", "--quiet", commit], check=True)
-    subprocess.run(["swift", "build", "-c", "release", "--product", "runner"], cwd=clone, check=True)
-    began = time.monotonic()
-    subprocess.run([os.path.join(clone, ".build", "release", "runner"), "run", f"experiments/{options.experiment}.yaml", "--only", options.trial,
-                    "--set", f"seed={options.seed}", "--jobs", "1", "--threads", str(options.threads), "--out", again], cwd=clone, check=True)
-    minutes = (time.monotonic() - began) / 60
+        step("git", "clone", "--quiet", ROOT, clone)
+        step("git", "-C", clone, "checkout", "--quiet", commit)
+    step("swift", "build", "-c", "release", "--product", "runner", at=clone)
+    step(os.path.join(clone, ".build", "release", "runner"), "run", f"experiments/{options.experiment}.yaml", "--only", options.trial,
+         "--set", f"seed={options.seed}", "--jobs", "1", "--threads", str(options.threads), "--out", again, at=clone)
 
     committed = os.path.join(clone, "results", options.experiment)
     result = {"experiment": options.experiment, "trial": options.trial, "seed": options.seed, "made_with": instruction_set(committed),
-              "repeated_with": instruction_set(again), "commit": commit[:7], "date": time.strftime("%Y-%m-%d"), "minutes": round(minutes, 1)}
+              "repeated_with": instruction_set(again), "commit": commit, "date": time.strftime("%Y-%m-%d"), "minutes": minutes(again)}
     different = 0
     for name in [*COMPARED, "masks"]:
         old, new = [masks(each, options.trial, options.seed) if name == "masks" else rows(each, name, options.trial, options.seed) for each in (committed, again)]
