@@ -142,6 +142,8 @@ def write(out):
             continue
         count, lost, said, details = reader(rows)
         run = runs[part]
+        if part == "repeat":  # through all interruptions
+            run["seconds"] = round(60 * sum(float(row["minutes"]) for row in rows))
         summary.append((heading, f"{count:,} {unit}", f"**{lost}**" + ("" if run["exit"] == "0" else f" (exit {run['exit']})"), f"[`{part}.py`](../../Tests/Reliability/{part}.py)",
                         run["commit"], run["seconds"]))
         sections.append(f"## {heading}\n\n{said} Each one: [{part}.csv]({part}.csv).\n\n{details}")

@@ -50,7 +50,7 @@ def main():
     unknown = [part for part in parts if part not in report.PARTS]
     if unknown:
         parser.error(f"--parts {','.join(unknown)}: accepted: {', '.join(report.PARTS)}")
-    own = {"fuzz": ["--seconds", str(options.fuzz_seconds)], "repeat": []}  # arguments of those that build what they run
+    own = {"fuzz": ["--seconds", str(options.fuzz_seconds)], "repeat": ["--commit", options.built_from or "HEAD"]}  # of those that build what they run
     if not options.runner and not own.keys() >= set(parts):
         parser.error("RUNNER is missing: the built program")
     path = os.path.join(options.out, "parts.csv")
