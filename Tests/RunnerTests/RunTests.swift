@@ -37,7 +37,10 @@ extension Runs { @Suite struct RunTests {
     let again = Transcript(), before = try bench.steadyFiles()
     #expect(await bench.plan(spec) == .done)
     #expect(await bench.run(spec, transcript: again) == .done)
-    #expect(again.output.contains("nothing to do"))
+    #expect(again.output.contains("nothing to do, all 2 trials are done: "))
+    let one = Transcript()
+    #expect(await bench.run(spec, transcript: one) { $0.only = "U-Net" } == .done)
+    #expect(one.output.contains("nothing to do, the trial asked for is done: "))
     try expectSame(bench.steadyFiles(), before)
   }
 

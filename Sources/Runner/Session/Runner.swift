@@ -94,11 +94,14 @@ public enum Runner {
         if session.folder.lacksPictures { console.show(await Report.renderPictures(in: session.folder.url)) }
         withExtendedLifetime(idle) {}
       }
-      let text =
-        session.selected.isEmpty
-        ? "\(name): nothing to do, no trial has failed"
-        : "\(name): nothing to do, all \(session.experiment.trials.count) trials are done: \(session.folder.path)/report.md"
-      console.say(finished(session, "nothing_to_do", text))
+      let count = session.selected.count, all = session.experiment.trials.count
+      let done =
+        switch count {
+        case 0: "no trial has failed"
+        case 1: "the trial\(count < all ? " asked for" : "") is done: \(session.folder.path)/report.md"
+        default: "\(count < all ? "the \(count) trials asked for" : "all \(all) trials") are done: \(session.folder.path)/report.md"
+        }
+      console.say(finished(session, "nothing_to_do", "\(name): nothing to do, \(done)"))
       return RunOutcome()
     }
     try session.reuse.take()
