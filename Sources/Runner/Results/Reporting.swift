@@ -103,13 +103,12 @@ struct Reporting {
       }
       // Where the data lies is no setting of the experiment, and would name this machine's folders.
       if names.isEmpty || key.name == "data.root" { return nil }
-      let everyone = Set(trials.map(\.name)).count
-      let isOne = names.count == 1 && names[0].trials.count == everyone
-      // Several seeds of every trial are a list; anything else that differs names its trials.
-      let isList = names.allSatisfy { $0.trials.count == everyone }
+      let having = OrderedSet(names.flatMap(\.trials)), without = OrderedSet(trials.map(\.name)).subtracting(having)
+      // One value, or several seeds of every trial, are a list, and it is told who has none; anything else that differs names its trials.
+      let isList = names.allSatisfy { $0.trials.count == having.count }
+      let whose = without.isEmpty ? "" : without.count < having.count ? " (not \(without.joined(separator: ", ")))" : " (\(having.joined(separator: ", ")))"
       let value =
-        if isOne { names[0].value }
-        else if isList { names.map(\.value).joined(separator: ", ") }
+        if isList { names.map(\.value).joined(separator: ", ") + whose }
         else { names.map { "\($0.value) (\($0.trials.joined(separator: ", ")))" }.joined(separator: "; ") }
       return SettingRow(key: key.name, value: value, doc: key.summary)
     }
