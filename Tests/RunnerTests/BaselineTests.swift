@@ -10,8 +10,8 @@ extension Runs { @Suite struct BaselineTests {
   @Test func aThresholdIsScoredAndNotTrained() async throws {
     let bench = try Bench()
     let spec = try bench.spec(
-      trials: "[{name: U-Net, model.architecture: unet}, {name: Otsu, model.architecture: otsu}]",
-      extra: "sweep: {grid: {seed: [1, 2]}, expect: 3}\nreport.claims: [{claim: c, metric: average_iou, greater: [Otsu, 0.01]}]")
+      trials: "[{name: U-Net, model.architecture: unet}, {name: U-Net+, model.architecture: unet+}, {name: Otsu, model.architecture: otsu}]",
+      extra: "sweep: {grid: {seed: [1, 2]}, expect: 5}\nreport.claims: [{claim: c, metric: average_iou, greater: [Otsu, 0.01]}]")
     let transcript = Transcript()
     #expect(await bench.run(spec, transcript: transcript) == .done, "\(transcript.errors)")
     #expect(!transcript.output.contains("Otsu: train") && transcript.output.contains("Otsu: average IoU"))
@@ -19,6 +19,11 @@ extension Runs { @Suite struct BaselineTests {
     #expect(record.losses.isEmpty && record.parameters == 0 && record.images.count == 2 && record.images.allSatisfy { $0.averageIoU > 0.05 })
     #expect(try FileManager.default.contentsOfDirectory(atPath: try bench.trials()["Otsu"]!.path).sorted() == ["log.jsonl", "masks.csv", "record.json"])
     #expect(await bench.plan(spec) == .done)
+    // Its settings are told by who has none, where those are the fewer.
+    let report = try String(contentsOfFile: "\(bench.results)/report.md", encoding: .utf8)
+    for row in ["| `seed` | `1, 2 (not Otsu)` |", "| `train.epochs` | `3 (not Otsu)` |", "| `model.upsampling` | `transposed (U-Net+)` |", "| `data.source` | `synthetic` |"] {
+      #expect(report.contains(row), "\(row)")
+    }
     // Another depth of the other network is nothing to it; another cleaning is.
     #expect(try await openJobs(of: "Otsu", bench, spec, ["model.depth=2", "train.epochs=9"]) == [])
     #expect(try await openJobs(of: "Otsu", bench, spec, ["evaluate.minimum_object=40"]) .last == "evaluate")
