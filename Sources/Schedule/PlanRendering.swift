@@ -14,14 +14,19 @@ extension Plan {
     }
   }
 
-  /// The trials a job serves, in words: all of them, all of a seed, or by name, of many the first.
+  /// The trials a job serves, by name.
   private func trials(of job: Job) -> String {
-    func all(_ trials: [Int]) -> Bool { trials.count > 1 && job.trials == trials }
-    let every = Array(graph.experiment.trials.indices), seed = seed(ofTrial: job.trials[0])
-    if all(every) { return "all \(every.count) trials" }
-    if all(every.filter { self.seed(ofTrial: $0) == seed }) { return "all \(job.trials.count) trials of seed \(seed)" }
-    let names = job.trials.map(graph.label(ofTrial:)), most = 3
-    return names.count <= most ? names.joined(separator: "; ") : "\(names[0]) and \(names.count - 1) more"
+    let count = graph.experiment.trials.count
+    if job.trials.count == count, count > 1 { return "all \(count) trials" }
+    return job.trials.map(graph.label(ofTrial:)).joined(separator: "; ")
+  }
+
+  /// The same for a reader: of many, all of a seed or the first.
+  private func trialsInFewWords(of job: Job) -> String {
+    let count = job.trials.count, seed = seed(ofTrial: job.trials[0]), most = 3
+    let all = graph.experiment.trials.indices.filter { self.seed(ofTrial: $0) == seed }
+    if count > 1, count < graph.experiment.trials.count, job.trials == all { return "all \(count) trials of seed \(seed)" }
+    return count <= most || count == graph.experiment.trials.count ? trials(of: job) : "\(graph.label(ofTrial: job.trials[0])) and \(count - 1) more"
   }
 
   private func seed(ofTrial trial: Int) -> Int { graph.experiment.trials[trial].settings.seed }
@@ -33,7 +38,7 @@ extension Plan {
     let summary = (counts + [("left out by --only", steps.count - listed.count)]).filter { $0.1 > 0 }.map { "\($0.1) \($0.0)" }.joined(separator: ", ")
     let trialCount = graph.experiment.trials.count
     var lines = ["\(graph.experiment.name): \(trialCount) trial\(trialCount == 1 ? "" : "s"), \(steps.count) jobs: \(summary)"]
-    let rows = [["state", "job", "trial", "why"]] + listed.map { [$0.state.rawValue, $0.job.id, trials(of: $0.job), $0.reason] }
+    let rows = [["state", "job", "trial", "why"]] + listed.map { [$0.state.rawValue, $0.job.id, trialsInFewWords(of: $0.job), $0.reason] }
     lines += aligned(rows) + notes
     if !expectations.isEmpty {
       lines += ["", "expected:"] + aligned([TrialExpectation.header] + expectations.map { $0.row(graph.label(ofTrial: $0.trial)) })
@@ -79,7 +84,7 @@ extension Plan {
 
   /// A job in a drawing: what it is, for whom, why it is to be done and, for a training, what it takes.
   private func caption(_ step: Step, _ expectations: [TrialExpectation]) -> [String] {
-    var lines = [step.job.kind.rawValue, trials(of: step.job)]
+    var lines = [step.job.kind.rawValue, trialsInFewWords(of: step.job)]
     if step.state != .cached { lines.append(step.reason) }
     if step.job.kind == .train, let expected = expectations.first(where: { step.job.trials.contains($0.trial) }) {
       lines += ["\(expected.parameters) weights, \(expected.multiplyAdds) multiply–adds a patch", "\(expected.megabytes) MB, \(expected.time)"]

@@ -84,7 +84,9 @@ struct Run: AsyncParsableCommand {
 
   @Argument(help: "Experiment files.", completion: .specs) var specs: [String]
   @OptionGroup var overrides: Overrides
-  @Option(help: ArgumentHelp("Only the trials of this name, or of this name and seed: 'U-Net, seed 2'; * and ? stand for any characters.", valueName: "pattern")) var only: String?
+  @Option(
+    help: ArgumentHelp("Only the trials of this name, or of this name and seed: 'U-Net, seed 2'; * and ? stand for any characters.", valueName: "pattern"))
+  var only: String?
   @OptionGroup var places: Places
   @OptionGroup var sharing: Sharing
   @OptionGroup var instructionSet: InstructionSet

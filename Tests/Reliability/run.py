@@ -43,7 +43,7 @@ def main():
     parser.add_argument("--parts", default=",".join(part for part in report.PARTS if part != "repeat"))
     parser.add_argument("--fuzz-seconds", type=int, default=300, help="of each target")
     parser.add_argument("--out", default="results/reliability")
-    parser.add_argument("--built-from", metavar="COMMIT", help="what RUNNER was built from, where that is not this checkout as it stands")
+    parser.add_argument("--built-from", metavar="COMMIT", help="what RUNNER was built from, and what repeat repeats, where that is not this checkout as it stands")
     parser.add_argument("--report-only", action="store_true")
     options = parser.parse_args()
     parts = [] if options.report_only else options.parts.split(",")

@@ -18,6 +18,8 @@ extension ck_isa: @retroactive CustomTestStringConvertible {
 
   /// Runs `body` with this instruction set, AMX in plain C where the processor has no tiles. The choice is the whole process's, so bodies
   /// of tests that run at once take turns; suites of other targets are kept out by `WholeProcessor`.
+  ///
+  /// - Parameter emulating: AMX in plain C although the processor has tiles.
   public func use<T>(emulating: Bool = false, _ body: () throws -> T) rethrows -> T {
     try ck_isa.turn.withLock { _ in
       let emulates = emulating || rawValue > ck_isa_best().rawValue
