@@ -51,6 +51,23 @@ extension Runs { @Suite struct SharingTests {
     try expectSame(bench.steadyFiles(cut), bench.steadyFiles())
   }
 
+  /// Three epochs, and one of fine-tuning behind the same three.
+  @Test func theMachineIsSharedOutByWhatIsLeft() async throws {
+    let bench = try Bench(), surroundings = Transcript().surroundings(cache: bench.folder.path)
+    let spec = try bench.spec(
+      trials: "[{name: plain, model.architecture: unet}, {name: tuned, model.architecture: unet, train.fine_tune: {epochs: 1, learning_rate: 1e-4}}]")
+    var options = RunOptions()
+    options.out = bench.results
+    func works() throws -> [Double] {
+      let session = try Session(try Runner.load([spec], options)[0], options, for: .plan, surroundings)
+      return [0, 1].map(session.plan.workLeft(ofTrial:))
+    }
+    let atFirst = try works(), epoch = atFirst[0] / 3
+    #expect(epoch > 0 && atFirst[1] == 4 * epoch)
+    #expect(await bench.run(spec) { $0.only = "plain" } == .done)
+    #expect(try works() == [epoch, epoch], "what is trained counts as one, like the one left to tune")
+  }
+
   @Test func aTrialThatCanNeverFitFailsWithItsReason() throws {
     let bench = try Bench(), transcript = Transcript(), surroundings = transcript.surroundings(cache: bench.folder.path)
     let spec = try bench.spec(trials: "[{name: small, model.architecture: unet}, {name: large, model.architecture: unet, model.base_filters: 16}]")

@@ -79,7 +79,7 @@ struct Session: Sendable {
     plan = Plan(graph, given: snapshot, only: Set(selected))
     (self.experiment, self.folder, self.data, missingData) = (experiment, folder, data, missing)
     let open = purpose == .report ? [] : Self.open(plan, selected)
-    allotment = Allotment(limits, experiment, open, jobs: options.jobs, threads: options.threads)
+    allotment = Allotment(limits, plan, open, jobs: options.jobs, threads: options.threads)
     if purpose != .report { try checkNetworks() }
     if purpose == .run {
       for trial in open {

@@ -6,13 +6,14 @@ import Synchronization
 
 /// How a session's open trials share this machine.
 extension Session {
-  /// The trials with work, longest first where several run side by side, else in the report's order; one that others fine-tune from always
+  /// The trials with work, those with most left first where several run side by side, else in the report's order; one that others fine-tune from always
   /// comes before them.
   var openTrials: [Int] {
     let open = Self.open(plan, selected)
     guard allotment.jobs > 1 else { return mainTrainingsFirst(open) }
-    let longestFirst = open.enumerated().sorted { (-trainingWork(ofTrial: $0.element), $0.offset) < (-trainingWork(ofTrial: $1.element), $1.offset) }
-    return mainTrainingsFirst(longestFirst.map(\.element))
+    let works = open.map { plan.workLeft(ofTrial: $0) }
+    let longestFirst = open.indices.sorted { (-works[$0], $0) < (-works[$1], $1) }
+    return mainTrainingsFirst(longestFirst.map { open[$0] })
   }
 
   static func open(_ plan: Plan, _ selected: [Int]) -> [Int] {
@@ -29,15 +30,6 @@ extension Session {
       if !order.contains(trial) { order.append(trial) }
     }
     return order
-  }
-
-  /// Multiply–adds of a trial's epochs, for one patch: the measure that shares out the time left. 0 where nothing is to be trained.
-  func trainingWork(ofTrial trial: Int) -> Double {
-    let settings = experiment.trials[trial].settings
-    guard state(.train, of: trial) != .cached || state(.fineTune, of: trial) ?? .cached != .cached,
-      let facts = try? NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
-    else { return 0 }
-    return Double(facts.multiplyAdds) * Double(settings.phases.reduce(0) { $0 + $1.epochs })
   }
 
   /// Training memory of a trial, 10⁶ bytes, as planned: the engine's; the patches, mapped from their file, go when memory is asked for.
@@ -66,15 +58,24 @@ extension Session {
   }
 }
 
+extension Plan {
+  /// Multiply–adds of the epochs that a trial has left, for one patch: the measure by which the machine is shared out. What is only to
+  /// be scored and timed counts as one epoch: it is less, but goes side by side as well.
+  func workLeft(ofTrial trial: Int) -> Double {
+    let settings = graph.experiment.trials[trial].settings
+    let epochs = [(JobKind.train, settings.train.epochs), (.fineTune, settings.train.fineTune.epochs)]
+      .reduce(0.0) { $0 + (step($1.0, of: trial)?.left ?? 0) * Double($1.1) }
+    return settings.multiplyAdds * max(1, epochs)
+  }
+}
+
 extension Allotment {
-  /// For the open trials of an experiment.
-  init(_ limits: ProcessLimits, _ experiment: Experiment, _ open: [Int], jobs: Int?, threads: Int?) {
+  /// For the open trials of a plan.
+  init(_ limits: ProcessLimits, _ plan: Plan, _ open: [Int], jobs: Int?, threads: Int?) {
     let workloads = open.map { trial in
-      let settings = experiment.trials[trial].settings
-      let facts = try? NetworkFacts.of(settings.networkConfiguration, side: settings.patches.size)
-      let multiplyAdds = Double(facts?.multiplyAdds ?? 0)
+      let settings = plan.graph.experiment.trials[trial].settings
       return Workload(
-        work: multiplyAdds * Double(settings.phases.reduce(0) { $0 + $1.epochs }), serialShare: serialShare(ofMultiplyAdds: multiplyAdds),
+        work: plan.workLeft(ofTrial: trial), serialShare: serialShare(ofMultiplyAdds: settings.multiplyAdds),
         megabytes: { settings.plannedMegabytes(threads: $0) })
     }
     self.init(of: Capacity(cores: limits.cores, megabytes: limits.megabytes), to: workloads, jobs: jobs, threads: threads)
@@ -97,6 +98,9 @@ private struct PlannedTraining: Hashable {
 }
 
 extension TrialSettings {
+  /// Of its network, for one patch; 0 where the network does not fit its patches.
+  fileprivate var multiplyAdds: Double { Double((try? NetworkFacts.of(networkConfiguration, side: patches.size))?.multiplyAdds ?? 0) }
+
   /// Of its training, 10⁶ bytes; 0 where the network does not fit its patches, which is an error of its own.
   func plannedMegabytes(threads: Int) -> Double {
     let training = PlannedTraining(network: networkConfiguration, side: patches.size, batch: train.batch, threads: threads)
