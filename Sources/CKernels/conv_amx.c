@@ -165,19 +165,20 @@ static float weight(const ck_conv *c, const gather *g, int backward, const float
 static void pack_weights(const ck_conv *c, int backward, const float *kernel, float *packed) {
   const gather g = plan(c, backward);
   const int block = g.halves * CK_TILE;
+  float *tile = packed;
   for (int first = 0; first < g.out_channels; first += block)
     for (int p = 0; p < g.y.out_phases; p++)
       for (int q = 0; q < g.x.out_phases; q++)
         for (int group = 0; group < g.depth[p]; group += g.group)
-          for (int t = 0; t < g.x.count[q]; t++)
-            for (int o = first; o < first + block; o++)
-              for (int i = group; i < group + CK_TILE; i++) {
-                const int line = i / g.words, word = i % g.words;
-                const int there = i < group + g.group && line < g.windows[p].count;
-                const unsigned rows = there ? g.windows[p].positions[line] : 0, columns = g.x.taps[q][t].positions;
-                ck_bf16_set_word(packed++, weight(c, &g, backward, kernel, o, 2 * word, rows, columns),
-                                 weight(c, &g, backward, kernel, o, 2 * word + 1, rows, columns));
-              }
+          for (int t = 0; t < g.x.count[q]; t++, tile += block * CK_TILE)
+            for (int k = 0; k < CK_TILE; k++) {
+              const int i = group + k, line = i / g.words, word = i % g.words;
+              const int there = k < g.group && line < g.windows[p].count;
+              const unsigned rows = there ? g.windows[p].positions[line] : 0, columns = g.x.taps[q][t].positions;
+              for (int o = 0; o < block; o++)
+                ck_bf16_set_word(tile + o * CK_TILE + k, weight(c, &g, backward, kernel, first + o, 2 * word, rows, columns),
+                                 weight(c, &g, backward, kernel, first + o, 2 * word + 1, rows, columns));
+            }
 }
 
 // ---- The pass
@@ -187,7 +188,7 @@ static void run_block(const gather *g, const ck_operands *a, int n, int first_ch
                       const float *scratch) {
   enum { MOST_CHANNELS = 2 * CK_TILE };
   const int channels = ck_min(g->halves * CK_TILE, g->out_channels - first_channel);
-  float *to[MOST_CHANNELS], *here[MOST_CHANNELS];
+  float *to[MOST_CHANNELS];
   int accumulate[MOST_CHANNELS], paired[MOST_CHANNELS], wanted = 0;
   for (int o = 0; o < channels; o++) {
     int slab = 0;
@@ -203,7 +204,7 @@ static void run_block(const gather *g, const ck_operands *a, int n, int first_ch
     for (int t = 0; t < g->x.count[q]; t++) taps[q][t] = g->copy_of[q][t] * g->lines.copy;
 
   ck_amx_block b = {.cells = g->cells, .row = g->y.in_phases * g->lines.line, .group = g->group, .channels = channels, .relu = a->relu,
-                    .bias = a->bias ? a->bias + first_channel : NULL, .to = here, .paired = paired, .accumulate = accumulate,
+                    .bias = a->bias ? a->bias + first_channel : NULL, .to = to, .paired = paired, .accumulate = accumulate,
                     .to_row = (ptrdiff_t)g->y.out_phases * g->out_width};
   float sums[2][CK_TILE_SUMS] __attribute__((aligned(64)));
   const int rows = ck_min(g->strip, g->cells_high - first_row);
@@ -221,8 +222,7 @@ static void run_block(const gather *g, const ck_operands *a, int n, int first_ch
         // Rows of this phase within the strip and the output: row p of a last, odd pair may be missing.
         const int row = g->y.out_phases * (first_row + r) + p, column = g->x.out_phases * v * CK_TILE;
         b.rows = ck_min(ck_min(g->block_rows, rows - r), ck_divide_up(g->out_height - row, g->y.out_phases));
-        b.columns = g->out_width - column;
-        for (int o = 0; o < channels; o++) here[o] = to[o] ? to[o] + (ptrdiff_t)row * g->out_width + column : NULL;
+        b.columns = g->out_width - column, b.first = (ptrdiff_t)row * g->out_width + column;
         if (g->x.out_phases == 2) g->k->interleave(&b, g->block_rows, sums[0], sums[1]);
         else g->k->store(&b, g->block_rows, sums[0]);
       }

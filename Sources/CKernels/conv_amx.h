@@ -30,7 +30,8 @@ typedef struct {
   const float *weights;                ///< [depth / group][tap][halves][16 channels][16 packed channels]
   int channels, rows, columns;         ///< how much of it lies within the output
   const float *bias;                   ///< of each channel; NULL for none
-  float *const *to;                    ///< where each channel goes; NULL where it is not wanted
+  float *const *to;                    ///< each channel's plane; NULL where it is not wanted
+  ptrdiff_t first;                     ///< where in these planes the block begins
   const int *paired;                   ///< of each channel: it and the next go to one plane, its own
   const int *accumulate;               ///< of each channel, never where it is paired
   ptrdiff_t to_row;

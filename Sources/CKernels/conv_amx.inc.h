@@ -167,38 +167,65 @@ static void wide(const ck_amx_block *b, float *sums) {
   tile_store(3, sums + 2 * TILE + CK_TILE, 2 * CK_TILE);
 }
 
-INLINE vec finished(const ck_amx_block *b, int channel, vec sum) {
-  if (b->bias) sum += b->bias[channel];
-  return b->relu ? positive(sum) : sum;
+/// How sums of a channel, or of a pair of them, leave.
+typedef struct {
+  ptrdiff_t a_channel;                 // from the first of a pair to its second
+  float bias[2];
+  int paired, relu;
+} exit_of;
+
+INLINE exit_of exit_of_channel(const ck_amx_block *b, int o, int rows) {
+  const float none = -0.0f;            // changes nothing, not even −0
+  const int paired = b->paired[o];
+  return (exit_of){.a_channel = rows * CK_TILE, .bias = {b->bias ? b->bias[o] : none, b->bias && paired ? b->bias[o + 1] : none},
+                   .paired = paired, .relu = b->relu};
 }
 
-/// A channel's vector, or that of a pair.
-INLINE vec leaving(const ck_amx_block *b, int channel, const float *sums, int a_channel) {
-  const vec first = finished(b, channel, load(sums));
-  return b->paired[channel] ? words(first, finished(b, channel + 1, load(sums + a_channel))) : first;
+INLINE vec finished(const exit_of *e, int second, const float *sums) {
+  const vec v = load(sums + second * e->a_channel) + e->bias[second];
+  return e->relu ? positive(v) : v;
 }
+
+INLINE vec leaving(const exit_of *e, const float *sums) {
+  const vec first = finished(e, 0, sums);
+  return e->paired ? words(first, finished(e, 1, sums)) : first;
+}
+
+// A block's vectors go to lines of as many planes, and every one waits for its line unless that was asked for: the next block's lie right behind.
 
 static void store_block(const ck_amx_block *b, int rows, const float *sums) {
-  for (int o = 0; o < b->channels; o += 1 + b->paired[o]) {
+  const int channels = b->channels, high = b->rows, columns = b->columns;
+  const ptrdiff_t to_row = b->to_row;
+  for (int o = 0, step; o < channels; o += step) {
+    const exit_of e = exit_of_channel(b, o, rows);
+    step = 1 + e.paired;
     if (!b->to[o]) continue;
     const int accumulate = b->accumulate[o];
-    for (int r = 0; r < b->rows; r++) {
-      const vec v = leaving(b, o, sums + (o * rows + r) * CK_TILE, rows * CK_TILE);
-      store_some(b->to[o] + r * b->to_row, v, b->columns, accumulate);
+    const float *from = sums + o * rows * CK_TILE;
+    float *to = b->to[o] + b->first;
+    for (int r = 0; r < high; r++, to += to_row, from += CK_TILE) {
+      __builtin_prefetch(to + LANES, 1);
+      store_some(to, leaving(&e, from), columns, accumulate);
     }
   }
 }
 
 static void interleave_block(const ck_amx_block *b, int rows, const float *even, const float *odd) {
-  for (int o = 0; o < b->channels; o += 1 + b->paired[o]) {
+  const int channels = b->channels, high = b->rows, columns = b->columns;
+  const ptrdiff_t to_row = b->to_row;
+  for (int o = 0, step; o < channels; o += step) {
+    const exit_of e = exit_of_channel(b, o, rows);
+    step = 1 + e.paired;
     if (!b->to[o]) continue;
     const int accumulate = b->accumulate[o];
-    for (int r = 0; r < b->rows; r++) {
-      const ptrdiff_t i = (o * rows + r) * CK_TILE;
-      const vec a = leaving(b, o, even + i, rows * CK_TILE), z = leaving(b, o, odd + i, rows * CK_TILE);
-      float *to = b->to[o] + r * b->to_row;
-      store_some(to, ZIP_LOW(a, z), b->columns, accumulate);
-      store_some(to + LANES, ZIP_HIGH(a, z), b->columns - LANES, accumulate);
+    ptrdiff_t i = o * rows * CK_TILE;
+    float *to = b->to[o] + b->first;
+    for (int r = 0; r < high; r++, to += to_row, i += CK_TILE) {
+      __builtin_prefetch(to + 2 * LANES, 1);
+      __builtin_prefetch(to + 3 * LANES, 1);
+      const vec a = leaving(&e, even + i), z = leaving(&e, odd + i);
+      store_some(to, ZIP_LOW(a, z), columns, accumulate);
+      store_some(to + LANES, ZIP_HIGH(a, z), columns - LANES, accumulate);
     }
   }
 }
