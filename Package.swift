@@ -68,7 +68,7 @@ let package = Package(
       linkerSettings: staticSwift),
 
     .target(name: "TestSupport", dependencies: ["CKernels"], path: "Tests/TestSupport"),
-    tests("DiagnosticsTests", ["Diagnostics"]),
+    tests("DiagnosticsTests", ["Diagnostics", "Files"]),
     tests("ExperimentSpecTests", ["ExperimentSpec", "Diagnostics"], fixtures: true),
     tests("TensorCoreTests", ["TensorCore"]),
     tests("KernelTests", ["CKernels", "COpenBLAS"]),

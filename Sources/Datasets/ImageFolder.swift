@@ -22,6 +22,8 @@ public struct ImageFolder: Dataset {
 
   public func inspect(threads: Int) throws -> Inspection {
     let own = try names(""), separate = try names("test/")
+    try requireImages(ofMasks: "", own)
+    try requireImages(ofMasks: "test/", separate)
     let isTest = Disk.kind("\(root)/test") == .folder ? [] : drawTest(own.count)
     let files = own.enumerated().map { (prefix: "", name: $1, part: isTest.contains($0) ? DatasetItem.Part.test : .training) }
       + separate.map { (prefix: "test/", name: $0, part: .test) }
@@ -56,12 +58,33 @@ public struct ImageFolder: Dataset {
     return try truth(Disk.bytes(of: path), path: path, of: item)
   }
 
+  /// Labels are objects, mostly in one piece. A binary mask whose edges were smoothed, by resizing say, has grey values there that are scattered about:
+  /// taken for labels they would be hundreds of objects.
+  private func requireLabels(_ labels: LabelImage, _ values: [Int32], _ path: String) throws {
+    let pieces = labels.piecesOfOneValue()
+    guard pieces > 4 * values.count else { return }
+    throw UserError.damaged(
+      path, "\(values.count) values beside 0, in \(pieces) pieces: a mask with soft edges, which would be read as so many labels",
+      hints: ["make it binary (0 and one value), or number the objects"])
+  }
+
   private func names(_ prefix: String) throws -> [String] {
     let folder = "\(root)/\(prefix)images"
     guard prefix.isEmpty || Disk.kind(folder) == .folder else { return [] }
     let names = try Disk.listPNG(folder)
     if prefix.isEmpty && names.isEmpty { throw UserError.missing(folder, "no PNG file in it") }
     return names
+  }
+
+  /// A mask whose image is missing, or is no PNG file, would else be left out without a word.
+  private func requireImages(ofMasks prefix: String, _ images: [String]) throws {
+    let folder = "\(root)/\(prefix)masks"
+    guard Disk.kind(folder) == .folder else { return }
+    let lone = try Disk.listPNG(folder).filter { !Set(images).contains($0) }
+    guard let first = lone.first else { return }
+    throw UserError.missing(
+      "\(folder)/\(first)", "mask without an image: no file \(prefix)images/\(first)" + (lone.count > 1 ? ", and \(lone.count - 1) more" : ""),
+      hints: ["images and masks are PNG files of the same names"])
   }
 
   /// Positions of the test images. Not a function of the trial's seed: trials of different seeds are judged on the same images.
@@ -88,7 +111,32 @@ public struct ImageFolder: Dataset {
       let regions = image.mask.connectedRegions(connectivity: 8)
       return Truth(labels: regions.labels, count: regions.count)
     }
+    try requireLabels(image.labels, values, path)
     let label = Dictionary(uniqueKeysWithValues: zip(values, 1...))
     return Truth(labels: image.labels.map { $0 == 0 ? 0 : Int32(label[$0]!) }, count: values.count)
+  }
+}
+
+extension LabelImage {
+  /// 8-connected pieces of one value; 0 is background.
+  fileprivate func piecesOfOneValue() -> Int {
+    var isSeen = [Bool](repeating: false, count: pixels.count), stack: [Int] = [], pieces = 0
+    for start in pixels.indices where pixels[start] != 0 && !isSeen[start] {
+      pieces += 1
+      isSeen[start] = true
+      stack.append(start)
+      while let place = stack.popLast() {
+        let y = place / width, x = place % width
+        for row in max(0, y - 1)...min(height - 1, y + 1) {
+          for column in max(0, x - 1)...min(width - 1, x + 1) {
+            let next = row * width + column
+            if isSeen[next] || pixels[next] != pixels[place] { continue }
+            isSeen[next] = true
+            stack.append(next)
+          }
+        }
+      }
+    }
+    return pieces
   }
 }

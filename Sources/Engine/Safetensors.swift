@@ -67,21 +67,18 @@ public struct Safetensors: Sendable {
   }
 
   /// - Throws: `UserError` (exit 5) where the file cannot be written; the old file then stands.
-  public func write(to path: String) throws { try DurableFile.write(try bytes, to: path) }
+  public func write(to path: String) throws { try DurableFile.write(to: path, put(into:)) }
 
-  /// The file's contents.
-  var bytes: Data {
-    get throws {
-      var data = Data()
-      for entry in entries { entry.values.withUnsafeBytes { data.append(contentsOf: $0) } }
-      var metadata = metadata
-      metadata[Self.checksumKey] = Self.checksum(try header(metadata), data)
-      let header = try header(metadata)
-      var file = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Data($0) }
-      file.append(header)
-      file.append(data)
-      return file
+  /// The file's contents, from where the numbers stand: a checkpoint would else need as much memory again, several times.
+  func put(into file: OpenFile) throws {
+    var metadata = metadata
+    metadata[Self.checksumKey] = Self.checksum(try header(metadata)) { update in
+      for entry in entries { entry.values.withUnsafeBytes(update) }
     }
+    let header = try header(metadata)
+    try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try file.append($0) }
+    try header.withUnsafeBytes { try file.append($0) }
+    for entry in entries { try entry.values.withUnsafeBytes { try file.append($0) } }
   }
 
   private func header(_ metadata: [String: String]) throws -> Data {
@@ -99,10 +96,11 @@ public struct Safetensors: Sendable {
     return json
   }
 
-  private static func checksum(_ header: Data, _ data: Data) -> String {
+  /// - Parameter data: hands all that follows the header to its argument, piece by piece.
+  private static func checksum(_ header: Data, _ data: ((UnsafeRawBufferPointer) -> Void) -> Void) -> String {
     var hash = SHA256()
     hash.update(data: header)
-    hash.update(data: data)
+    data { hash.update(bufferPointer: $0) }
     return hash.finalize().map { String(format: "%02x", $0) }.joined()
   }
 
@@ -127,14 +125,15 @@ public struct Safetensors: Sendable {
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       throw UserError("\(path): a folder, not a file of weights", exitCode: .inputOrOutputFailed)
     }
-    do { file = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
+    do { file = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe) } catch {
       throw UserError("\(path): cannot be read: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
     }
     func damaged(_ why: String) -> UserError { UserError("\(path): damaged: \(why)", exitCode: .damagedData) }
     guard file.count >= 8 else { throw damaged("\(file.count) bytes are no safetensors file") }
     let length = file.prefix(8).withUnsafeBytes { $0.loadUnaligned(as: UInt64.self).littleEndian }
     guard length <= UInt64(file.count - 8), length < 100_000_000 else { throw damaged("the header is longer than the file") }
-    let headerData = file.subdata(in: 8..<8 + Int(length)), data = file.subdata(in: 8 + Int(length)..<file.count)
+    // Slices, which copy nothing; their indices are the file's.
+    let start = 8 + Int(length), headerData = file.subdata(in: 8..<start), data = file[start...]
     guard let header = try? JSONDecoder().decode([String: HeaderValue].self, from: headerData) else { throw damaged("the header is not JSON") }
 
     var result = Safetensors(entries: [], metadata: [:])
@@ -149,12 +148,12 @@ public struct Safetensors: Sendable {
         guard bounds.count == 2, bounds[0] >= 0, bounds[0] <= bounds[1], bounds[1] <= data.count,
           Self.bytes(of: location.shape, each: kind.bytes) == bounds[1] - bounds[0]
         else { throw damaged("\(name) lies outside of the file") }
-        located.append((bounds[0], Entry(name: name, shape: location.shape, values: kind.floats(data.subdata(in: bounds[0]..<bounds[1])))))
+        located.append((bounds[0], Entry(name: name, shape: location.shape, values: kind.floats(data[(start + bounds[0])..<(start + bounds[1])]))))
       }
     }
     result.entries = located.sorted { ($0.0, $0.1.name) < ($1.0, $1.1.name) }.map(\.1)
     if let stated = result.metadata.removeValue(forKey: checksumKey) {
-      guard (try? checksum(result.header(result.metadata), data)) == stated else { throw damaged("its checksum does not match") }
+      guard (try? checksum(result.header(result.metadata)) { update in data.withUnsafeBytes(update) }) == stated else { throw damaged("its checksum does not match") }
     } else if ours {
       throw damaged("it has no checksum")
     }

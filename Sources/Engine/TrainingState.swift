@@ -36,7 +36,8 @@ struct TrainingState {
       entries.append(Safetensors.Entry(name: "best/\(parameter.name)", shape: parameter.declaration.shape, values: values))
     }
     let json = String(decoding: try JSONEncoder().encode(place), as: UTF8.self)
-    try files.write(try Safetensors(entries: entries, metadata: ["place": json]).bytes)
+    let file = Safetensors(entries: entries, metadata: ["place": json])
+    try files.write(file.put(into:))
   }
 
   /// The newest checkpoint that is whole; a damaged one is removed, lest it become the previous one of the next.

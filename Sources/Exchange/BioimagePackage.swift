@@ -10,14 +10,17 @@ public struct BioimagePackage: Sendable {
   public struct About: Sendable {
     public var name: String
     public var authors: [String]
+    /// By its SPDX name, e.g. "CC-BY-4.0"; nil: not said.
+    public var license: String?
     /// The network in words, e.g. "U-Net+ (transposed convolution), B = 8, N = 5".
     public var network: String
     /// How an image is prepared, a line a step.
     public var preparation: [String]
     /// What makes a mask of probabilities, a line a step.
     public var completion: [String]
-    public init(name: String, authors: [String], network: String, preparation: [String], completion: [String]) {
-      (self.name, self.authors, self.network, self.preparation, self.completion) = (name, authors, network, preparation, completion)
+    public init(name: String, authors: [String], license: String?, network: String, preparation: [String], completion: [String]) {
+      (self.name, self.authors, self.license, self.network) = (name, authors, license, network)
+      (self.preparation, self.completion) = (preparation, completion)
     }
   }
 
@@ -72,14 +75,13 @@ public struct BioimagePackage: Sendable {
       format_version: \(formatVersion)
       type: model
       name: \(quoted(about.name))
-      description: \(quoted("Foreground of fluorescence microscopy images of cell nuclei: \(about.network), trained with runner."))
+      description: \(quoted("Foreground of microscopy images of cell nuclei: \(about.network), trained with runner."))
       authors:
       \(about.authors.map { "  - {name: \(quoted($0))}" }.joined(separator: "\n"))
       cite:
         - text: "Long F. Microscopy cell nuclei segmentation with enhanced U-Net. BMC Bioinformatics 21, 8 (2020)."
           doi: 10.1186/s12859-019-3332-1
-      license: CC0-1.0
-      tags: [nuclei, fluorescence-light-microscopy, semantic-segmentation, unet, 2d]
+      \(about.license.map { "license: \($0)\n" } ?? "")tags: [nuclei, fluorescence-light-microscopy, semantic-segmentation, unet, 2d]
       documentation: \(file("documentation.md"))
       inputs:
         - id: \(ONNXModel.input)

@@ -83,7 +83,12 @@ private struct Builder {
   /// The report waits for every trial; it alone depends on names, which are what it shows.
   mutating func addReport(_ experiment: Experiment) {
     let inputs = jobs.filter { $0.kind == .evaluate || $0.kind == .time }.map(\.id)
-    let settings = reportSettings(of: experiment)
+    var settings = reportSettings(of: experiment)
+    // Which trial is which: inputs are the same set where two trials change places.
+    for trial in experiment.trials.indices {
+      let own = jobs.filter { ($0.kind == .evaluate || $0.kind == .time) && $0.trials.contains(trial) }.map(\.fingerprint.description)
+      settings.append(Setting(key: "jobs of trials[\(trial)]", value: own.joined(separator: " ")))
+    }
     append(.report, settings, trials: Array(experiment.trials.indices), inputs: inputs)
   }
 

@@ -7,8 +7,8 @@ extension Experiment {
   /// - Throws: `UserError`, exit code 2, where there is no such key.
   public func explain(_ key: String) throws(UserError) -> String {
     guard let key = KeyTable[key] else {
-      let nearest = nearestName(to: key, in: KeyTable.keys.map(\.name)).map { ["did you mean '\($0)'?"] }
-      throw UserError("unknown key '\(key)'", exitCode: .badCommandOrSpec, hints: nearest ?? ["runner schema lists the keys"])
+      let hints = KeyTable.hints(forUnknown: key)
+      throw UserError("unknown key '\(key)'", exitCode: .badCommandOrSpec, hints: hints.isEmpty ? ["only settings of trials can be explained; runner schema lists them"] : hints)
     }
     var text = "\(key.name): \(key.summary)\naccepted: \(key.accepted.description)\n"
     if !key.statedInPaper { text += "not stated in the paper: the default is this program's choice\n" }

@@ -1,19 +1,28 @@
+import Diagnostics
+
 /// Every setting a spec can have: one line a key, and the only place with defaults.
 public enum KeyTable {
   /// In the order in which resolved specs and reports list them. A default may depend on keys above its own.
   public static let keys: [Key] = table.map { key in
-    isOfNetworks(key.name) ? key.withEffect(Key.Effect { $0.model.architecture.isNetwork ? nil : "with model.architecture \($0.model.architecture.rawValue)" }) : key
+    isOfNetworks(key.name)
+      ? key.withEffect(Key.Effect { $0.model.architecture.isNetwork || isUsedByAThreshold(key.name, $0) ? nil : "with model.architecture \($0.model.architecture.rawValue)" })
+      : key
   }
 
-  /// What only a network can use: a threshold found in each test image has no training images, no weights and no probabilities.
+  /// What only a network can use: a threshold found in each scored image has no training images, no weights and no probabilities.
   private static func isOfNetworks(_ name: String) -> Bool {
     let section = name.prefix { $0 != "." }
     return switch section {
     case "seed", "augment", "train": true
     case "model": name != "model.architecture"
     case "patches": name != "patches.size"
-    default: ["evaluate.on", "evaluate.threshold", "evaluate.timing_passes"].contains(name)
+    default: ["evaluate.threshold", "evaluate.timing_passes"].contains(name)
     }
+  }
+
+  /// Where validation images are scored, these say which they are.
+  private static func isUsedByAThreshold(_ name: String, _ settings: TrialSettings) -> Bool {
+    settings.evaluate.on == .validation && ["seed", "patches.split", "patches.validation_fraction"].contains(name)
   }
 
   private static let table: [Key] = [
@@ -95,6 +104,13 @@ public enum KeyTable {
 
   /// The key with this dotted name.
   public static subscript(name: String) -> Key? { byName[name] }
+
+  /// What one may have meant by a name that is no key.
+  static func hints(forUnknown name: String) -> [String] {
+    let group = keys.map(\.name).filter { $0.hasPrefix(name + ".") }
+    if !group.isEmpty { return ["'\(name)' is a group of keys: \(group.prefix(6).joined(separator: ", "))\(group.count > 6 ? ", …" : "")"] }
+    return nearestName(to: name, in: keys.map(\.name)).map { ["did you mean '\($0)'?"] } ?? []
+  }
 
   /// Every key's canonical text in `settings`, in the table's order. Texts are equal exactly where the settings are.
   public static func values(of settings: TrialSettings) -> [(key: String, text: String)] {

@@ -30,8 +30,10 @@ struct ReportDocument: Sendable {
   func settings(trials: OrderedSet<String>?, _ findings: Findings) -> ReportSettings {
     func check(_ trial: String, _ location: SourceLocation) {
       guard let trials, !trials.contains(trial) else { return }
-      let nearest = nearestName(to: trial, in: trials).map { ["did you mean '\($0)'?"] } ?? []
-      findings.error("no trial is named '\(trial)'", at: location, hints: nearest + ["trials: " + trials.prefix(12).joined(separator: ", ")])
+      var hints = nearestName(to: trial, in: trials).map { ["did you mean '\($0)'?"] } ?? []
+      if let longer = trials.first(where: { $0.hasPrefix(trial + ", ") }) { hints = ["what the sweep goes through stands in the names: '\(longer)'"] }
+      findings.error(
+        "no trial is named '\(trial)'", at: location, hints: hints + ["trials: " + trials.prefix(6).joined(separator: "; ") + (trials.count > 6 ? "; …" : "")])
     }
     for published in published ?? [] { check(published.entry.trial, published.trial) }
     for claim in claims ?? [] { for trial in claim.trials { check(trial.value, trial.location) } }
@@ -59,7 +61,7 @@ extension SpecReader {
   }
 
   private func published(_ item: Located<[Node.Entry]>) -> ReportDocument.Published? {
-    let leaves = Vocabulary.published.leaves(of: item.value, findings)
+    let (leaves, isWhole) = wholeLeaves(Vocabulary.published, item)
     var entry = ReportSettings.Published(trial: "", values: [:], tolerance: [:], source: "")
     for (key, leaf) in leaves {
       switch key {
@@ -71,19 +73,26 @@ extension SpecReader {
         guard let tolerance = number(leaf.node, key) else { continue }
         if tolerance < 0 { findings.error("\(key) cannot be \(leaf.node.described)", at: leaf.node.location, hints: ["accepted: a number, at least 0"]) }
         entry.tolerance[metric] = tolerance
-      default: entry.values[key] = number(leaf.node, key)
+      default:
+        entry.values[key] = number(leaf.node, key)
+        let metric = key.hasSuffix("_sd") ? String(key.dropLast(3)) : key
+        if let value = entry.values[key], ReportSettings.imageMetrics.contains(metric), !(0...1).contains(value) {
+          findings.error("\(key) cannot be \(leaf.node.described)", at: leaf.node.location, hints: ["accepted: 0 to 1; scores are fractions: 0.63 for 63 %"])
+        }
       }
     }
-    guard let trial = required("trial", "a published entry", leaves, item.location) else { return nil }
+    guard isWhole || leaves["trial"] != nil, let trial = required("trial", "a published entry", leaves, item.location) else { return nil }
     return entry.trial.isEmpty ? nil : .init(entry: entry, trial: trial.location)
   }
 
   private func claim(_ item: Located<[Node.Entry]>) -> ReportDocument.Claim? {
-    let leaves = Vocabulary.claim.leaves(of: item.value, findings)
+    let (leaves, isWhole) = wholeLeaves(Vocabulary.claim, item)
     let what = "a claim"
+    let relations = Claim.Relation.allCases.filter { leaves[$0.rawValue] != nil }
+    // Of a key that was misspelt it was said already.
+    guard isWhole || (leaves["claim"] != nil && leaves["metric"] != nil && !relations.isEmpty) else { return nil }
     let sentence = required("claim", what, leaves, item.location).flatMap { text($0, "claim") }
     let metric = required("metric", what, leaves, item.location).flatMap { choice($0, "metric", ReportSettings.metrics) }
-    let relations = Claim.Relation.allCases.filter { leaves[$0.rawValue] != nil }
     guard let relation = relations.first, relations.count == 1 else {
       findings.error(
         "\(what) \(relations.isEmpty ? "without a comparison" : "with more than one comparison")", at: item.location,
@@ -118,6 +127,7 @@ extension SpecReader {
     case .number(let value) where value.isFinite: return (trial, .number(value), [trial])
     default:
       guard let other = text(items[1], "a trial's name") else { return nil }
+      if other == name { findings.error("a claim about one trial beside itself", at: node.location, hints: ["\(relation.rawValue) takes a trial, and another or a number"]) }
       return (trial, .trial(other), [trial, Located(value: other, location: items[1].location)])
     }
   }
@@ -148,6 +158,12 @@ extension SpecReader {
       return nil
     }
     return Claim.Margin(unit, numbers[0], isRange ? numbers[1] : nil)
+  }
+
+  /// The keys of an entry, and whether nothing was wrong with any.
+  func wholeLeaves(_ vocabulary: Vocabulary, _ item: Located<[Node.Entry]>) -> (leaves: OrderedDictionary<String, Vocabulary.Leaf>, isWhole: Bool) {
+    let before = findings.errors.count, leaves = vocabulary.leaves(of: item.value, findings)
+    return (leaves, findings.errors.count == before)
   }
 
   private func required(

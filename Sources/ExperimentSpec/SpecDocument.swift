@@ -145,8 +145,7 @@ struct SpecReader {
   /// `--set key=value`, held to the same checks; a nil setting is one whose key is unknown.
   func override(_ name: String, _ text: String) -> Setting? {
     guard let key = KeyTable[name] else {
-      let nearest = nearestName(to: name, in: KeyTable.keys.map(\.name)).map { ["did you mean '\($0)'?"] }
-      findings.error("--set \(name)=\(text): unknown key '\(name)'", at: nil, hints: nearest ?? [])
+      findings.error("--set \(name)=\(text): unknown key '\(name)'", at: nil, hints: KeyTable.hints(forUnknown: name))
       return nil
     }
     let scalar = Scalar(text), content = Setting.Content(scalar, of: key)
@@ -262,7 +261,7 @@ extension Key {
   func hints(for scalar: Scalar?) -> [String] {
     guard let scalar, scalar.text.contains("${") else { return accepted.hints(for: scalar) }
     guard let name = scalar.reference else { return ["a reference is a whole value: ${key}"] }
-    return ["unknown key '\(name)'"] + (nearestName(to: name, in: KeyTable.keys.map(\.name)).map { ["did you mean '\($0)'?"] } ?? [])
+    return ["unknown key '\(name)'"] + KeyTable.hints(forUnknown: name)
   }
 }
 

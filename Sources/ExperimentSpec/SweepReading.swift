@@ -22,24 +22,24 @@ extension SpecReader {
   }
 
   func exclusion(_ item: Located<[Node.Entry]>) -> SpecDocument.Condition {
-    let leaves = Vocabulary.exclude.leaves(of: item.value, findings)
-    if leaves.isEmpty { findings.error("this exclusion names no key", at: item.location) }
+    let (leaves, isWhole) = wholeLeaves(Vocabulary.exclude, item)
+    if leaves.isEmpty, isWhole { findings.error("this exclusion names no key", at: item.location) }
     return condition(leaves, under: "", at: item.location)
   }
 
   /// `{if: {…}, set: {…}}`.
   func conditional(_ item: Located<[Node.Entry]>) -> SpecDocument.Conditional {
-    let leaves = Vocabulary.when.leaves(of: item.value, findings), part = "sweep.when"
+    let (leaves, isWhole) = wholeLeaves(Vocabulary.when, item), part = "sweep.when"
     let condition = condition(leaves, under: "if.", at: item.location)
     var axes: OrderedDictionary<String, SpecDocument.Axis> = [:]
     for (written, leaf) in leaves where written.hasPrefix("set.") {
       let name = String(written.dropFirst("set.".count))
       axes[name] = oneOrMore(known(name), leaf, part: part)
     }
-    if condition.trial == nil, condition.values.isEmpty {
+    if condition.trial == nil, condition.values.isEmpty, isWhole {
       findings.error("this entry has no condition", at: item.location, hints: ["for example: {if: {model.architecture: unet++}, set: {model.l2: [0, 1e-4]}}"])
     }
-    if axes.isEmpty { findings.error("this entry sets nothing", at: item.location, hints: ["what is set where the condition holds stands under 'set'"]) }
+    if axes.isEmpty, isWhole { findings.error("this entry sets nothing", at: item.location, hints: ["what is set where the condition holds stands under 'set'"]) }
     return .init(condition: condition, axes: axes)
   }
 

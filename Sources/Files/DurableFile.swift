@@ -78,9 +78,10 @@ public enum DurableFile {
   public static func makeFolder(_ path: String) throws {
     var isFolder: ObjCBool = false
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { return }
-    let above = (path as NSString).deletingLastPathComponent
+    let above = parentFolder(of: path)
     if !above.isEmpty, above != path { try makeFolder(above) }
     guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw failure("cannot be made", path) }
+    try syncFolder(of: path)
   }
 
   /// Removes a file; one that is not there is fine.
@@ -91,7 +92,7 @@ public enum DurableFile {
 
   /// A name that is to outlast a power failure needs its folder on the disk, too.
   private static func syncFolder(of path: String) throws {
-    let folder = (path as NSString).deletingLastPathComponent
+    let folder = parentFolder(of: path)
     let handle = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
     guard handle >= 0 else { throw failure("cannot open the folder of", path) }
     defer { close(handle) }

@@ -12,7 +12,7 @@ public struct TwoGenerations: Sendable {
 
   /// The old newest becomes the previous one, once the new one is on the disk.
   /// - Throws: `UserError` (exit 5); both files are then there as they were, or the newest under the previous one's name.
-  public func write(_ bytes: some ContiguousBytes) throws { try DurableFile.write(bytes, to: newest, keepingOldAs: previous) }
+  public func write(_ body: (OpenFile) throws -> Void) throws { try DurableFile.write(to: newest, keepingOldAs: previous, body) }
 
   /// - Throws: `UserError` (exit 5).
   public func remove() throws { for path in [newest, previous] { try DurableFile.remove(path) } }

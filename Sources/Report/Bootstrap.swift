@@ -2,10 +2,11 @@ import TensorCore
 
 /// A hierarchical, paired bootstrap (Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, §8.3, §13.3 and §15).
 ///
-/// Each resample draws the test images with replacement, the same images for both sides, so that how hard an image is cancels; and for
-/// each side, from two seeds on, that side's seeds with replacement (two networks at one seed share patches and split, but no weights:
-/// there is nothing to pair). So it says how the result would vary with other test images and other seeds; of a side with one
-/// seed it can say nothing about others.
+/// Each resample draws the scored images with replacement, the same images for both sides, so that how hard an image is cancels; and for
+/// each side, from two seeds on, n − 1 of that side's n seeds with replacement: n of so few would spread too little, by (n − 1)/n (Rao & Wu,
+/// "Resampling inference with complex survey data", 1988). Seeds are drawn for each side by itself: two networks at one seed share patches and
+/// split, but how well a training turns out is its own. So it says how the result would vary with other images and other seeds; of a side with
+/// one seed it can say nothing about others.
 struct Bootstrap: Equatable {
   /// Of the two means, as measured.
   var quantity: Double
@@ -23,7 +24,6 @@ struct Bootstrap: Equatable {
   ///   - quantity: of the sides' means.
   init(_ sides: [[[Double]]], quantity: ([Double]) -> Double) {
     let images = sides[0][0].count
-    // One stream for every claim: claims over the same images see the same draws.
     var random = CounterRandom(seed: 0, purpose: .bootstrap)
     var draws = [Int](repeating: 0, count: images)
     var resampled: [Double] = []
@@ -31,8 +31,8 @@ struct Bootstrap: Equatable {
     for _ in 0..<Self.resamples {
       for place in draws.indices { draws[place] = random.below(images) }
       let means = sides.map { seeds in
-        let drawn = seeds.count == 1 ? seeds : seeds.map { _ in seeds[random.below(seeds.count)] }
-        return drawn.reduce(0) { sum, scores in draws.reduce(sum) { $0 + scores[$1] } } / Double(images * seeds.count)
+        let drawn = seeds.count == 1 ? seeds : seeds.dropFirst().map { _ in seeds[random.below(seeds.count)] }
+        return drawn.reduce(0) { sum, scores in draws.reduce(sum) { $0 + scores[$1] } } / Double(images * drawn.count)
       }
       resampled.append(quantity(means))
     }

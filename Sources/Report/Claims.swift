@@ -53,7 +53,8 @@ extension ReportData {
 
   /// The claim by itself, before it is corrected for the others.
   private func judged(_ claim: Claim, _ metric: Metric) -> ClaimRow {
-    var row = ClaimRow(claim, trialMean: statistic(metric, of: claim.trial).mean, referenceMean: mean(metric, of: claim.reference))
+    let seeds = comparedSeeds(claim, metric)
+    var row = ClaimRow(claim, trialMean: statistic(metric, of: claim.trial, at: seeds).mean, referenceMean: mean(metric, of: claim.reference, at: seeds))
     func tested(_ quantity: Double, _ low: Double, _ high: Double, _ p: (Double) -> Double) {
       (row.difference, row.low, row.high) = (quantity, low, high)
       row.p = claim.p(measured: quantity, at: p)
@@ -63,18 +64,19 @@ extension ReportData {
     row.difference = claim.quantity(ours, theirs)
     switch (claim.test, metric.source) {
     case ("paired_bootstrap", .image(let score)):
-      let (sides, images) = scores(claim, score)
+      let (sides, images) = scores(claim, score, at: seeds)
       (row.images, row.seeds) = (images, sides.map(\.count).min())
       guard images >= Bootstrap.fewestImages else { break }
       let bootstrap = Bootstrap(sides) { claim.quantity($0[0], $0.count > 1 ? $0[1] : theirs) }
       tested(bootstrap.quantity, bootstrap.low, bootstrap.high, bootstrap.p(at:))
     case ("over_seeds", .training(let value)):
-      let quantities = quantitiesBySeed(claim, value)
+      let quantities = quantitiesBySeed(claim, value, at: seeds)
       row.seeds = quantities.count
       guard let t = StudentT(quantities) else { break }
       tested(t.mean, t.low, t.high, t.p(at:))
     case ("every_pass", .clock):
       // Every pass of one side against every pass of the other: with five against five, all on one side has a chance of 1 in 126 (rank test).
+      guard areOfOneTurn(claim) else { break }
       let ours = passes(of: claim.trial), theirs = if case .trial(let name) = claim.reference { passes(of: name) } else { [theirs] }
       guard let low = ours.min(), let high = ours.max(), ours.count >= 4, theirs.count == 1 || theirs.count >= 4 else { break }
       (row.low, row.high) = (claim.quantity(low, theirs.max()!), claim.quantity(high, theirs.min()!))
@@ -85,19 +87,27 @@ extension ReportData {
     return row
   }
 
-  private func mean(_ metric: Metric, of reference: Claim.Reference) -> Double? {
+  /// Of two trials, the seeds that both have: at one seed they train and validate on the same patches, so that what is compared is the networks.
+  /// nil, all there are, where they share none, and for what does not depend on seeds.
+  private func comparedSeeds(_ claim: Claim, _ metric: Metric) -> Set<Int>? {
+    guard case .trial(let name) = claim.reference, !metric.isClock else { return nil }
+    let shared = Set(seeds(of: claim.trial)).intersection(seeds(of: name))
+    return shared.isEmpty ? nil : shared
+  }
+
+  private func mean(_ metric: Metric, of reference: Claim.Reference, at seeds: Set<Int>?) -> Double? {
     switch reference {
-    case .trial(let name): statistic(metric, of: name).mean
+    case .trial(let name): statistic(metric, of: name, at: seeds).mean
     case .number(let number): number
     }
   }
 
   /// For the trial and, where it is one, the reference: `[seed][image]`, over the images that are not empty in any of them, and their number.
-  private func scores(_ claim: Claim, _ score: (ImageScore) -> Double) -> (sides: [[[Double]]], images: Int) {
+  private func scores(_ claim: Claim, _ score: (ImageScore) -> Double, at compared: Set<Int>?) -> (sides: [[[Double]]], images: Int) {
     var names = [claim.trial]
     if case .trial(let name) = claim.reference { names.append(name) }
     let tables = names.map { name in
-      seeds(of: name).map { seed in
+      seeds(of: name).filter { compared?.contains($0) ?? true }.map { seed in
         Dictionary(
           images.filter { $0.trial == name && $0.seed == seed && !$0.score.empty }.map { ($0.score.image, score($0.score)) }, uniquingKeysWith: { $1 })
       }
@@ -106,8 +116,8 @@ extension ReportData {
     return (tables.map { $0.map { table in shared.map { table[$0]! } } }, shared.count)
   }
 
-  /// The claim's quantity, one a seed that both sides have: at one seed they train and validate on the same patches.
-  private func quantitiesBySeed(_ claim: Claim, _ value: (TrialRow) -> Double?) -> [Double] {
+  /// The claim's quantity, one a seed; of two trials that share no seed, none.
+  private func quantitiesBySeed(_ claim: Claim, _ value: (TrialRow) -> Double?, at compared: Set<Int>?) -> [Double] {
     func bySeed(_ name: String) -> [Int: Double] {
       Dictionary(trials.filter { $0.trial == name && $0.status == "done" }.compactMap { row in value(row).map { (row.seed, $0) } }, uniquingKeysWith: { $1 })
     }
@@ -116,8 +126,15 @@ extension ReportData {
     case .number(let number): return ours.sorted { $0.key < $1.key }.map { claim.quantity($0.value, number) }
     case .trial(let name):
       let theirs = bySeed(name)
-      return ours.sorted { $0.key < $1.key }.compactMap { seed, value in theirs[seed].map { claim.quantity(value, $0) } }
+      return (compared ?? []).sorted().compactMap { seed in ours[seed].flatMap { value in theirs[seed].map { claim.quantity(value, $0) } } }
     }
+  }
+
+  /// Whether the times of both sides were taken in turn: else the machine may have changed between them.
+  private func areOfOneTurn(_ claim: Claim) -> Bool {
+    guard case .trial(let name) = claim.reference else { return true }
+    let turns = Set((mainTimings(of: claim.trial) + mainTimings(of: name)).map(\.turn))
+    return turns.count == 1 && turns != [nil]
   }
 
   private func passes(of trial: String) -> [Double] { mainTimings(of: trial).flatMap(\.passes) }

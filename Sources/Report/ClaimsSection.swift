@@ -7,6 +7,8 @@ struct ClaimsSection {
   var claims: [ClaimRow]
   var clockClaims: [ClaimRow]
   var scored: ScoredImages
+  /// Trials are missing, or failed: what is said may change.
+  var isInterim: Bool
 
   func text() -> String {
     guard !claims.isEmpty || !clockClaims.isEmpty else { return "" }
@@ -30,7 +32,7 @@ struct ClaimsSection {
     let open = rows.filter { !$0.isMeasured }
     if open.isEmpty { return "" }
     let trials = open.flatMap { row in [row.trialMean == nil ? row.trial : nil, row.referenceMean == nil ? row.reference : nil].compactMap { $0 } }
-    let names = OrderedSet(trials).map(Markdown.plain).joined(separator: ", ")
+    let names = OrderedSet(trials).map(Markdown.plain).joined(separator: "; ")
     return ", of which \(open.count) lack\(open.count == 1 ? "s" : "") a measurement and \(open.count == 1 ? "is" : "are") not in the table (\(names))"
   }
 
@@ -92,20 +94,23 @@ struct ClaimsSection {
       let seeds = claims.filter { $0.test == "paired_bootstrap" }.compactMap(\.seeds).min() ?? 0
       notes.append(
         "*Paired bootstrap*: \(Numbers.grouped(Bootstrap.resamples)) resamples; each draws the \(scored.name) with replacement, the same for both sides, and, of a side "
-          + "with two seeds or more, its seeds with replacement; percentile interval, two-sided p."
-          + (seeds < 2 ? " With one seed the interval says what other \(scored.name) might give, not other trainings." : ""))
+          + "with n ≥ 2 seeds, n − 1 of them with replacement; percentile interval, not corrected, and two-sided p. Two trials are compared at the seeds both have."
+          + (seeds < 2 ? " With one seed interval and verdict say what other \(scored.name) might give of these two trainings, not what other trainings would." : ""))
     }
     if asks("over_seeds") {
       notes.append("*Over seeds*: Student's t over trainings that differ in their seed, paired by seed; one training alone tells nothing of others.")
     }
     if asks("every_pass") {
-      notes.append("*Every pass*: the interval spans every timed pass of one side against every pass of the other, and must lie wholly inside what is asked, or outside.")
+      notes.append(
+        "*Every pass*: the interval spans every timed pass of one side against every pass of the other, and must lie wholly inside what is asked, or outside. "
+          + "Only times that were taken in turn, pass by pass, are compared (`--retime` takes them so): from one hour to the next a machine may change more than networks differ.")
     }
     if asks("exact") { notes.append("*Exact*: the numbers themselves; what a network's structure fixes needs no test.") }
     notes.append(
       "A claim holds where the difference lies in the range asked for and p, Holm-corrected over all tested claims of this report, is below 0.05; it does not hold where it "
         + "lies outside and p is below 0.05; else it cannot be told. Points are hundredths of a score, per cent are of the second value."
         + (claims.isEmpty ? "" : " Unrounded: [claims.csv](claims.csv)."))
+    if isInterim { notes.append("Trials are missing: with them, verdicts may change.") }
     return notes.map { "- \($0)\n" }.joined()
   }
 }

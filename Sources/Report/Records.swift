@@ -118,15 +118,17 @@ public struct TimingRecord: Sendable, Hashable, Codable {
   /// Whether this is the trial's time: in the precision it was trained in, with all the threads it was given. The others stand beside it.
   /// nil in logs from before there were others.
   public var isMain: Bool?
+  /// When the turn began in which it was taken: times of one turn were taken pass by pass beside each other. nil in logs from before there were turns.
+  public var turn: String?
   public init(
     trial: String, seed: Int, threads: Int, precision: String, millisecondsPerPatchMedian: Double, millisecondsPerPatchMinimum: Double,
     passes: [Double], trainSeconds: Double, peakRSSMegabytes: Double, trainThreads: Int? = nil,
-    isMain: Bool? = nil
+    isMain: Bool? = nil, turn: String? = nil
   ) {
     (self.trial, self.seed, self.threads, self.precision) = (trial, seed, threads, precision)
     (self.millisecondsPerPatchMedian, self.millisecondsPerPatchMinimum) = (millisecondsPerPatchMedian, millisecondsPerPatchMinimum)
     (self.passes, self.trainSeconds, self.peakRSSMegabytes) = (passes, trainSeconds, peakRSSMegabytes)
-    (self.trainThreads, self.isMain) = (trainThreads, isMain)
+    (self.trainThreads, self.isMain, self.turn) = (trainThreads, isMain, turn)
   }
 }
 
@@ -147,7 +149,10 @@ public struct OperationProfile: Sendable, Hashable, Codable {
   public var operations: [OperationTime]
   /// What the concatenations would take as copies.
   public var concatenationAsCopies: Double
-  public init(threads: Int, operations: [OperationTime], concatenationAsCopies: Double) {
+  /// Of all layers' time, by round; nil in logs from before there were rounds.
+  public var leastShare: Double?, largestShare: Double?
+  public init(threads: Int, operations: [OperationTime], concatenationAsCopies: Double, leastShare: Double? = nil, largestShare: Double? = nil) {
     (self.threads, self.operations, self.concatenationAsCopies) = (threads, operations, concatenationAsCopies)
+    (self.leastShare, self.largestShare) = (leastShare, largestShare)
   }
 }

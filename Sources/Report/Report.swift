@@ -7,7 +7,7 @@ import Subprocess
 
 /// Results folders: records → CSV files → (read back) → table, claims, figures and `report.md`.
 public enum Report {
-  /// Writes everything of the results folder that is made from records: the CSV files, `figures/`, `provenance.json` and, last, `report.md`.
+  /// Writes everything of the results folder that is made from records: the CSV files, `figures/`, `report.md` and, last, `provenance.json`.
   ///
   /// Each file is written whole or not at all. The same inputs give the same bytes, but for `timings.csv`, `provenance.json` and the
   /// lines of `report.md` that carry `<!-- clock -->`. PNG copies of the SVG figures are made by `renderPictures(in:)`.
@@ -30,11 +30,22 @@ public enum Report {
       try DurableFile.write(CSVFile.text(claims), to: file(ClaimRow.file))
     }
     let figures = try writeFigures(inputs, data, folder.appendingPathComponent("figures"))
-    try DurableFile.write(try Provenance(inputs.provenance, data).json(), to: file("provenance.json"))
     let page = ReportPage(
       inputs: inputs, data: data, table: try CSVFile.read(in: folder), claims: claims.isEmpty ? [] : try CSVFile.read(in: folder),
       clockClaims: try data.claims(inputs.report, clock: true), figures: figures)
     try DurableFile.write(try page.text(), to: file("report.md"))
+    // Last of all: it says which report this is.
+    try DurableFile.write(try Provenance(inputs.provenance, data).json(), to: file("provenance.json"))
+  }
+
+  /// What the report in a folder shows of its trials; nil where there is none, or one that cannot be read.
+  public static func shown(in folder: URL) -> [ShownTrial]? {
+    guard let data = try? ReportData.read(folder) else { return nil }
+    return data.trials.map { row in
+      let times = data.timings.map(\.timing).filter { $0.trial == row.trial && $0.seed == row.seed }
+      return ShownTrial(
+        trial: row.trial, seed: row.seed, status: row.status, fingerprint: row.fingerprint, milliseconds: Set(times.map(\.millisecondsPerPatchMedian)))
+    }
   }
 
   /// The figures that stand in `folder` afterwards.

@@ -54,6 +54,8 @@ public enum ScoredImages: Sendable, Hashable {
     }
   }
 
+  var capitalizedName: String { name.prefix(1).uppercased() + name.dropFirst() }
+
   /// What a reader must know before any number; empty for the test images, which is what a score is taken to be of.
   var warning: String {
     switch self {
@@ -70,6 +72,15 @@ public struct ExpectedTrial: Sendable, Hashable {
   public var trial: String
   public var seed: Int
   public init(trial: String, seed: Int) { (self.trial, self.seed) = (trial, seed) }
+}
+
+/// What a report shows of a trial: as what (`done`, `failed`, `missing`), of which fingerprint ("" where it is missing), and with which times.
+public struct ShownTrial: Sendable, Hashable {
+  public var trial: String
+  public var seed: Int
+  public var status: String
+  public var fingerprint: String
+  public var milliseconds: Set<Double>
 }
 
 /// A setting: dotted key, value as text, and what it means or why it was chosen.

@@ -12,10 +12,14 @@ struct ReportPage {
   var figures: Set<String>
 
   func text() throws -> String {
-    var sections = [heading(), try comparison(), ClaimsSection(claims: claims, clockClaims: clockClaims, scored: inputs.scored).text(), further()]
+    var sections = [heading(), try comparison(), claimsText(), further()]
     sections += [BeyondSection(inputs: inputs, data: data).text(), times(), training(), curves(), segmentation(), examples(), preprocessing(), networks()]
     sections += [settings("Settings", inputs.settings), settings("Not stated in the paper", inputs.notStated), dataSummary(), provenance()]
     return sections.filter { !$0.isEmpty }.joined(separator: "\n")
+  }
+
+  private func claimsText() -> String {
+    ClaimsSection(claims: claims, clockClaims: clockClaims, scored: inputs.scored, isInterim: data.trials.contains { $0.status != "done" }).text()
   }
 
   private func heading() -> String {
@@ -92,9 +96,10 @@ struct ReportPage {
   private func conventions() -> String {
     let done = data.trials.filter { $0.status == "done" }
     let counts = done.compactMap(\.images).uniqued.sorted(), empty = done.compactMap(\.imagesEmpty).max() ?? 0
-    let images = counts.isEmpty ? "" : counts.first == counts.last ? "\(counts[0]) " : "\(counts.first!)–\(counts.last!) "
+    let number = counts.isEmpty ? "" : counts.first == counts.last ? "\(counts[0]) " : "\(counts.first!)–\(counts.last!) "
+    let images = number + (counts == [1] ? String(inputs.scored.name.dropLast()) : inputs.scored.name)
     let several = done.map(\.seed).uniqued.count > 1
-    var text = "Scores are means over the \(images)\(inputs.scored.name)\(several ? ", then over seeds" : ""); "
+    var text = "Scores are means over the \(images)\(several ? ", then over seeds" : ""); "
     text += "± is the standard deviation over these images (divisor n"
     text += several ? ", averaged over seeds; \"seeds ±\" is the one over seeds, divisor n − 1)." : ")."
     if !several && !done.isEmpty { text += " One seed, so there is no spread over seeds." }
@@ -104,7 +109,7 @@ struct ReportPage {
       let sources = inputs.report.published.map(\.source).filter { !$0.isEmpty }.uniqued
       text += " Δ is ours less the published value"
       text += sources.isEmpty ? "." : " (\(sources.map(Markdown.plain).joined(separator: "; ")))."
-      if inputs.report.rows.contains("ms_per_patch") { text += " Published times were taken on the authors' GPU, ours on this processor." }
+      if inputs.report.rows.contains("ms_per_patch"), inputs.report.published.contains(where: { $0.values["gpu_ms_per_patch"] != nil }) { text += " Published times were taken on the authors' GPU, ours on this processor." }
     }
     text += " Per trial and seed: [trials.csv](trials.csv); per image: [images.csv](images.csv); this table unrounded: [table.csv](table.csv).\n"
     return text
@@ -153,7 +158,7 @@ struct ReportPage {
     var text = "## Training\n\n" + Markdown.table(header, rows)
     let done = data.trials.filter { $0.status == "done" }
     let patches = done.compactMap { trial -> String? in
-      guard let training = trial.trainingPatches, let validation = trial.validationPatches else { return nil }
+      guard let training = trial.trainingPatches, let validation = trial.validationPatches, training > 0 else { return nil }
       return "\(Numbers.grouped(training)) training and \(Numbers.grouped(validation)) validation patches"
     }
     text += "\nThe loss is BCE − log Dice without the L2 penalty λ·Σ‖w‖², which stands in a column of its own (Keras's `val_loss` would include it). "
@@ -176,7 +181,8 @@ struct ReportPage {
 
   private func segmentation() -> String {
     guard figures.contains("segmentation.png") else { return "" }
-    let images = inputs.scored.name.prefix(1).uppercased() + inputs.scored.name.dropFirst()
+    let images = inputs.scored.capitalizedName
+    let seeds = Set(data.trials.map(\.seed)).count > 1 ? " Of a trial with several seeds the first is shown." : ""
     let chosen = " The images are chosen by rule before any network has seen them: the dimmest, the one with the most nuclei, "
       + "the one with the largest, and ones from the middle in all three."
     return """
@@ -185,7 +191,7 @@ struct ReportPage {
       ![\(images), truth and each network's mask](figures/segmentation.png)
 
       \(images), their truth and each network's mask; the paper's Fig. 2. White: correct; red: missed (FN); blue: false (FP); black: background. \
-      Each image is stretched to its own range for display.\(inputs.report.figureImages.isEmpty ? chosen : "")
+      Each image is stretched to its own range for display.\(seeds)\(inputs.report.figureImages.isEmpty ? chosen : "")
 
       """
   }
@@ -195,9 +201,9 @@ struct ReportPage {
     return """
       ## The images
 
-      ![Test images that differ in appearance of the cells, illumination and magnification](figures/examples.png)
+      ![\(inputs.scored.capitalizedName) that differ in appearance of the cells, illumination and magnification](figures/examples.png)
 
-      Test images, pixel by pixel; the paper's Fig. 3. Chosen by rule: (a) by how much the intensity varies within the nuclei, (b) by mean intensity, \
+      \(inputs.scored.capitalizedName), pixel by pixel; the paper's Fig. 3. Chosen by rule: (a) by how much the intensity varies within the nuclei, (b) by mean intensity, \
       (c) by the nuclei's mean area. In (a) and (c) each is stretched to its own range for display, in (b) it is as it was taken.
 
       """

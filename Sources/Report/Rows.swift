@@ -79,6 +79,10 @@ struct TimingRow: CSVRow, Equatable {
     get { timing.isMain ?? true }
     set { timing.isMain = newValue }
   }
+  var turn: String {
+    get { timing.turn ?? "" }
+    set { timing.turn = newValue.isEmpty ? nil : newValue }
+  }
 
   static let file = "timings.csv"
   static var columns: [Column<TimingRow>] {
@@ -87,7 +91,7 @@ struct TimingRow: CSVRow, Equatable {
       .text("precision", \.timing.precision), .number("ms_per_patch_median", \.timing.millisecondsPerPatchMedian),
       .number("ms_per_patch_min", \.timing.millisecondsPerPatchMinimum), .number("train_seconds", \.timing.trainSeconds),
       .number("peak_rss_mb", \.timing.peakRSSMegabytes), .numbers("ms_per_patch_passes", \.timing.passes),
-      .integer("train_threads", \.timing.trainThreads), .flag("main", \.isMain),
+      .integer("train_threads", \.timing.trainThreads), .flag("main", \.isMain), .text("turn", \.turn),
     ]
   }
 }

@@ -100,20 +100,22 @@ struct ReportData {
   /// Of a trial's times those that stand for it, one a seed.
   func mainTimings(of trial: String) -> [TimingRecord] { timings.filter { $0.timing.trial == trial && $0.isMain }.map(\.timing) }
 
-  func statistic(_ metric: Metric, of trial: String) -> Statistic {
+  /// - Parameter compared: the seeds that count; nil for all.
+  func statistic(_ metric: Metric, of trial: String, at compared: Set<Int>? = nil) -> Statistic {
+    func counts(_ seed: Int) -> Bool { compared?.contains(seed) ?? true }
     switch metric.source {
     case .image(let score):
-      let bySeed = seeds(of: trial).map { seed in
+      let bySeed = seeds(of: trial).filter(counts).map { seed in
         images.filter { $0.trial == trial && $0.seed == seed && !$0.score.empty }.map { score($0.score) }
       }.filter { !$0.isEmpty }
       let means = bySeed.compactMap(\.mean)
       return Statistic(
         mean: means.mean, imagesDeviation: bySeed.compactMap(\.populationDeviation).mean, seedsDeviation: means.sampleDeviation, seeds: means.count)
     case .structure(let value), .training(let value):
-      let values = trials.filter { $0.trial == trial && $0.status == "done" }.compactMap(value)
+      let values = trials.filter { $0.trial == trial && $0.status == "done" && counts($0.seed) }.compactMap(value)
       return Statistic(mean: values.mean, seedsDeviation: values.sampleDeviation, seeds: values.count)
     case .clock(let value):
-      let values = mainTimings(of: trial).map(value).filter(\.isFinite)
+      let values = mainTimings(of: trial).filter { counts($0.seed) }.map(value).filter(\.isFinite)
       return Statistic(mean: values.mean, seedsDeviation: values.sampleDeviation, seeds: values.count)
     }
   }

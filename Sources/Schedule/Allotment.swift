@@ -1,3 +1,5 @@
+import ExperimentGraph
+
 /// What this process may use of the machine.
 public struct Capacity: Sendable, Hashable {
   public var cores: Int
@@ -12,10 +14,12 @@ public struct Workload: Sendable {
   public var work: Double
   /// The share of that time which further threads do not shorten.
   public var serialShare: Double
+  /// Trials of one group never run at once (`Roster.Entry`); nil: no other is of this one's.
+  public var group: Job.ID?
   /// Planned memory at a number of threads, 10⁶ bytes.
   public var megabytes: @Sendable (_ threads: Int) -> Double
-  public init(work: Double, serialShare: Double, megabytes: @escaping @Sendable (_ threads: Int) -> Double) {
-    (self.work, self.serialShare, self.megabytes) = (work, serialShare, megabytes)
+  public init(work: Double, serialShare: Double, group: Job.ID? = nil, megabytes: @escaping @Sendable (_ threads: Int) -> Double) {
+    (self.work, self.serialShare, self.group, self.megabytes) = (work, serialShare, group, megabytes)
   }
 
   /// Amdahl's law.
@@ -66,15 +70,15 @@ public struct Allotment: Sendable, Hashable {
 
   /// When the last of `workloads` is done, the longest started first, each as soon as a place and its memory are free.
   static func makespan(_ workloads: [Workload], jobs: Int, threads: Int, megabytes: Double) -> Double {
-    var waiting = workloads.map { (time: $0.time(threads: threads), megabytes: $0.megabytes(threads)) }.filter { $0.megabytes <= megabytes }
+    var waiting = workloads.map { (time: $0.time(threads: threads), group: $0.group, megabytes: $0.megabytes(threads)) }.filter { $0.megabytes <= megabytes }
     waiting.sort { $0.time > $1.time }
-    var running: [(end: Double, megabytes: Double)] = []
+    var running: [(end: Double, group: Job.ID?, megabytes: Double)] = []
     var now = 0.0
     while !waiting.isEmpty || !running.isEmpty {
-      let used = running.reduce(0) { $0 + $1.megabytes }
-      if running.count < jobs, let next = waiting.firstIndex(where: { used + $0.megabytes <= megabytes }) {
+      let used = running.reduce(0) { $0 + $1.megabytes }, busy = Set(running.compactMap(\.group))
+      if running.count < jobs, let next = waiting.firstIndex(where: { used + $0.megabytes <= megabytes && !($0.group.map(busy.contains) ?? false) }) {
         let started = waiting.remove(at: next)
-        running.append((now + started.time, started.megabytes))
+        running.append((now + started.time, started.group, started.megabytes))
       } else {
         let first = running.indices.min { running[$0].end < running[$1].end }!
         now = running.remove(at: first).end

@@ -24,7 +24,9 @@ public struct Plan: Sendable {
   /// Every job after its inputs.
   public let steps: [Step]
 
-  public func step(_ kind: JobKind, of trial: Int) -> Step? { steps.first { $0.job.kind == kind && $0.job.trials.contains(trial) } }
+  public func step(_ kind: JobKind, of trial: Int) -> Step? { places[kind]?[trial].map { steps[$0] } }
+  /// Where in `steps` a trial's job of a kind stands.
+  private let places: [JobKind: [Int: Int]]
   public var hasWork: Bool { steps.contains { $0.state != .cached } }
   public func mustDo(_ job: Job) -> Bool { steps.contains { $0.job.id == job.id && $0.state != .cached } }
   /// Steps to be done, in order.
@@ -53,6 +55,9 @@ public struct Plan: Sendable {
       }
     }
     self.steps = steps
+    var places: [JobKind: [Int: Int]] = [:]
+    for (place, step) in steps.enumerated() { for trial in step.job.trials where places[step.job.kind]?[trial] == nil { places[step.job.kind, default: [:]][trial] = place } }
+    self.places = places
   }
 
   /// A job runs where its result is missing and something wanted needs it; what is wanted are scores, times and the report.

@@ -29,6 +29,7 @@ struct Export: AsyncParsableCommand {
   @Option(help: "safetensors: names and axes of pytorch or keras (default: pytorch).") var layout: Runner.Layout?
   @Option(help: ArgumentHelp("bioimageio: what the model is called.", valueName: "text")) var name: String?
   @Option(help: ArgumentHelp("bioimageio: who trained it; can be repeated.", valueName: "text")) var author: [String] = []
+  @Option(help: ArgumentHelp("bioimageio: the licence you give it, by its SPDX name: CC-BY-4.0, MIT, … (default: none is stated).", valueName: "name")) var license: String?
   @OptionGroup var overrides: Overrides
   @OptionGroup var instructionSet: InstructionSet
 
@@ -36,14 +37,15 @@ struct Export: AsyncParsableCommand {
     if let side, !(1...4096).contains(side) { throw ValidationError("--side \(side): accepted: 1 to 4096") }
     if layout != nil, format != .safetensors { throw ValidationError("--layout goes with --format safetensors") }
     if side != nil, format == .safetensors { throw ValidationError("--side goes with --format onnx and bioimageio") }
-    if name != nil || !author.isEmpty, format != .bioimageio { throw ValidationError("--name and --author go with --format bioimageio") }
+    if name != nil || license != nil || !author.isEmpty, format != .bioimageio { throw ValidationError("--name, --author and --license go with --format bioimageio") }
+    if let license, license.wholeMatch(of: /[A-Za-z0-9.+-]+/) == nil { throw ValidationError("--license \(license): accepted: an SPDX name, such as CC-BY-4.0") }
     if let name, !(5...128).contains(name.count) { throw ValidationError("--name: accepted: 5 to 128 characters") }
   }
 
   func run() async throws {
     var options = ExportOptions(weights: weights, format: format, out: out)
     (options.overrides, options.foldsBatchNorm, options.side) = (overrides.overrides, batchNorm == .foldBatchNorm, side)
-    (options.layout, options.name, options.authors) = (layout ?? .pytorch, name, author)
+    (options.layout, options.name, options.authors, options.license) = (layout ?? .pytorch, name, author, license)
     let asked = options
     try await finish { try Runner.export(asked, $0) }
   }

@@ -12,7 +12,9 @@ struct Summary: AsyncParsableCommand {
   @Flag(help: "One JSON object.") var json = false
 
   func validate() throws {
-    if (spec == nil) == (network.architecture == nil) { throw ValidationError("name a network with --architecture, or a SPEC") }
+    if spec == nil, network.architecture == nil { throw ValidationError("name a network with --architecture, or a SPEC") }
+    if spec != nil, network.architecture != nil { throw ValidationError("--architecture and a SPEC: one of them names the networks, not both") }
+    if spec == nil, !overrides.overrides.isEmpty { throw ValidationError("--set changes a SPEC; a network without one is named by its options, such as --base-filters") }
   }
 
   func run() async throws {

@@ -85,8 +85,10 @@ struct Run: AsyncParsableCommand {
   @Argument(help: "Experiment files.", completion: .specs) var specs: [String]
   @OptionGroup var overrides: Overrides
   @Option(
-    help: ArgumentHelp("Only the trials of this name, or of this name and seed: 'U-Net, seed 2'; * and ? stand for any characters.", valueName: "pattern"))
-  var only: String?
+    parsing: .singleValue,
+    help: ArgumentHelp(
+      "Only the trials of this name, or of this name and seed: 'U-Net, seed 2'; * and ? stand for any characters; can be repeated.", valueName: "pattern"))
+  var only: [String] = []
   @OptionGroup var places: Places
   @OptionGroup var sharing: Sharing
   @OptionGroup var instructionSet: InstructionSet
@@ -98,11 +100,13 @@ struct Run: AsyncParsableCommand {
   @Option(name: .customLong("checkpoint-every"), help: ArgumentHelp("Seconds between checkpoints within an epoch.", valueName: "seconds"))
   var checkpointEvery = 120.0
   @Flag(help: "Run everything again, whatever is there.") var fresh = false
+  @Flag(help: "Take the times of the trials asked for again, in turn, pass by pass: only such times can be compared.") var retime = false
   @Flag(help: "Where another run holds the results folder, wait for it to end.") var wait = false
   @OptionGroup var logging: Logging
 
   func validate() throws {
     if onlyJob != nil, specs.count != 1 { throw ValidationError("--only-job takes one spec") }
+    if retime, executor == .slurm { throw ValidationError("--retime takes times on this machine, not as jobs of a cluster") }
     if retries < 0 { throw ValidationError("--retries \(retries): accepted: 0 or more") }
     if !(0...1e6).contains(checkpointEvery) { throw ValidationError("--checkpoint-every \(checkpointEvery): accepted: 0 to 1000000") }
   }
@@ -111,7 +115,7 @@ struct Run: AsyncParsableCommand {
     var options = RunOptions(overrides, places)
     (options.only, options.retries, options.fresh, options.wait) = (only, retries, fresh, wait)
     (options.jobs, options.threads, options.executor) = (sharing.jobs, sharing.threads, executor)
-    (options.onlyFailed, options.checkpointInterval) = (onlyFailed, .seconds(checkpointEvery))
+    (options.onlyFailed, options.checkpointInterval, options.retime) = (onlyFailed, .seconds(checkpointEvery), retime)
     let asked = options
     if let onlyJob { return try await finish(logging.logFormat) { try await Runner.runJob(onlyJob, spec: specs[0], asked, $0) } }
     try await finish(logging.logFormat) { try await Runner.run(specs: specs, asked, $0) }
@@ -125,7 +129,8 @@ struct Plan: AsyncParsableCommand {
 
   @Argument(help: "Experiment file.", completion: .specs) var spec: String
   @OptionGroup var overrides: Overrides
-  @Option(help: ArgumentHelp("Only the trials of this name, or of this name and seed, as in run.", valueName: "pattern")) var only: String?
+  @Option(parsing: .singleValue, help: ArgumentHelp("Only the trials of this name, or of this name and seed, as in run.", valueName: "pattern"))
+  var only: [String] = []
   @OptionGroup var places: Places
   @OptionGroup var sharing: Sharing
   @OptionGroup var instructionSet: InstructionSet

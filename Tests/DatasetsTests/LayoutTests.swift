@@ -1,6 +1,7 @@
 import Diagnostics
 import ExperimentSpec
 import Files
+import Foundation
 import Imaging
 import Testing
 
@@ -69,6 +70,30 @@ import Testing
     let item = try #require((index.training + index.test).first { $0.id == "b" })
     let truth = try dataset.truth(item)
     #expect(truth.labels[0, 0] == 2 && truth.labels[0, 1] == 1 && truth.labels[7, 7] == 2)
+  }
+
+  /// What would be left out, or misread, without a word.
+  @Test func folderFaults() throws {
+    let folder = try TemporaryFolder()
+    for name in ["a", "b"] {
+      try folder.write(PNG.encode(GrayImage(width: 40, height: 40, repeating: 0.3)), "images/\(name).png")
+      try folder.write(PNG.encode(Mask(width: 40, height: 40) { y, x in y < 3 }), "masks/\(name).png")
+    }
+    let dataset = try ImageFolder(Sample.data(.folder, testFraction: 0.5), root: folder.path)
+    try folder.write(PNG.encode(Mask(width: 40, height: 40) { y, x in y < 3 }), "masks/c.png")
+    let lone = fault { try dataset.index(threads: 1) }
+    #expect(lone.exit == .inputOrOutputFailed && lone.diagnostic.message == "\(folder.path)/masks/c.png: mask without an image: no file images/c.png")
+    try FileManager.default.removeItem(atPath: "\(folder.path)/masks/c.png")
+
+    // Discs with soft edges: a value of an edge stands at many places.
+    var soft = LabelImage(width: 40, height: 40, repeating: 0)
+    for y in 0..<40 { for x in 0..<40 {
+      let distance = (Double((y % 20 - 10) * (y % 20 - 10) + (x % 20 - 10) * (x % 20 - 10))).squareRoot()
+      soft[y, x] = distance < 5 ? 255 : distance < 8 ? Int32(255 - 80 * (distance - 5)) : 0
+    } }
+    try folder.write(PNG.encode(soft), "masks/b.png")
+    let read = fault { try dataset.index(threads: 1) }
+    #expect(read.exit == .damagedData && read.diagnostic.message.contains("a mask with soft edges"), "\(read.diagnostic.message)")
   }
 
   // MARK: Where the data is

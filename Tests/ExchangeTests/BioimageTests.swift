@@ -12,7 +12,7 @@ import Testing
     var options = ONNXModel.Options()
     options.side = side
     let about = BioimagePackage.About(
-      name: name, authors: ["Ada", "B: \"C\""], network: "unet+, B = 2", preparation: ["Rescaling."], completion: ["A threshold.", "Holes are filled."])
+      name: name, authors: ["Ada", "B: \"C\""], license: "CC0-1.0", network: "unet+, B = 2", preparation: ["Rescaling."], completion: ["A threshold.", "Holes are filled."])
     let example = BioimagePackage.Example(side: 16, image: Array(repeating: 0.25, count: 256), probability: Array(repeating: 0.5, count: 256))
     return BioimagePackage(try ONNXModel(configuration, DrawnNetworks.weights(configuration), options), options, divisor: 4, about: about, example: example)
   }

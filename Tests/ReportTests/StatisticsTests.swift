@@ -83,7 +83,7 @@ import Testing
     #expect((1...14).contains(rejected), "\(rejected) of 120")
   }
 
-  /// Images alike and seeds apart: only the draw of seeds can spread. Its variance is that of the seeds' mean, with divisor n.
+  /// Images alike and seeds apart: only the draw of seeds can spread. Its variance is that of the seeds' mean, with divisor n − 1.
   @Test func seedsAreDrawnToo() {
     let seeds = [0.50, 0.53, 0.56, 0.61].map { Array(repeating: $0, count: 10) }
     let bootstrap = Bootstrap([seeds]) { $0[0] }
@@ -142,6 +142,26 @@ import Testing
       claim("ms_per_patch", .alike, net, net, .init(.perCent, 5)),
     ]
     #expect(try data(inputs).claims(inputs.report, clock: true).map(\.verdict) == ["does not hold", "cannot be told", "holds", "holds"])
+    inputs.timings[0].turn = "another"  // U-Net's: from one hour to the next the machine may change
+    #expect(try data(inputs).claims(inputs.report, clock: true).map(\.verdict) == ["cannot be told", "cannot be told", "cannot be told", "holds"])
+  }
+
+  /// U-Net at 0.500 and 0.501, U-Net++ at 0.551 and so on: a difference of one seed is of that seed alone, scores, losses and all.
+  @Test func twoTrialsAreComparedAtTheSeedsBothHave() throws {
+    var inputs = MadeUp.table1
+    inputs.expected = [.init(trial: "U-Net", seed: 1), .init(trial: "U-Net", seed: 2), .init(trial: "U-Net++", seed: 2)]
+    inputs.records = [
+      MadeUp.record("U-Net", seed: 1, quality: 0.4), MadeUp.record("U-Net", seed: 2, quality: 0.5), MadeUp.record("U-Net++", seed: 2, quality: 0.55),
+    ]
+    inputs.report.claims = ["average_iou", "val_loss"].map {
+      Claim("c", metric: $0, .greater, "U-Net++", .trial("U-Net"), test: ReportSettings.tests(of: $0)[0])
+    }
+    let rows = try data(inputs).claims(inputs.report, clock: false)
+    #expect(rows.map(\.seeds) == [1, 1] && abs(rows[0].difference! - 0.05) < 1e-9)
+    #expect(rows[0].verdict == "holds" && rows[1].verdict == "cannot be told")
+    #expect(rows[1].difference == inputs.records[2].validationLoss - inputs.records[1].validationLoss)
+    inputs.expected.remove(at: 1)  // no seed in common: all of each
+    #expect(abs(try data(inputs).claims(inputs.report, clock: false)[0].difference! - 0.151) < 1e-9)
   }
 
   @Test func lossesAreJudgedOverSeeds() throws {

@@ -53,7 +53,7 @@ extension Runs { @Suite struct BaselineTests {
     let open = try JSONDecoder().decode(Jobs.self, from: Data(plan.output.utf8)).jobs.filter { $0.state != "cached" }
     #expect(open.filter { $0.kind == "train" }.map(\.trial) == ["B"] && open.filter { $0.kind == "evaluate" }.map(\.trial) == ["B", "C"])
     #expect(!FileManager.default.fileExists(atPath: two))
-    #expect(await bench.run(second, transcript: transcript, out: two) { $0.only = "B" } == .done, "\(transcript.errors)")
+    #expect(await bench.run(second, transcript: transcript, out: two) { $0.only = ["B"] } == .done, "\(transcript.errors)")
     #expect(try String(contentsOfFile: "\(two)/report.md", encoding: .utf8).contains("2 of 3 trials done"))
     #expect(await bench.run(second, transcript: transcript, out: two) == .done, "\(transcript.errors)")
     #expect(!transcript.output.contains("A: train epoch") && !transcript.output.contains("C: train epoch"))

@@ -53,7 +53,7 @@ extension Runs { @Suite struct LogFormatTests {
     #expect(faults.contains { $0.event == "diagnostic" && $0.severity == "error" && $0.message!.contains("broken failed") && $0.exit_code == nil })
 
     let again = Transcript(format: .jsonl)
-    #expect(await bench.run(spec, transcript: again) { $0.only = "tuned" } == .done)
+    #expect(await bench.run(spec, transcript: again) { $0.only = ["tuned"] } == .done)
     #expect(try Line.all(again.output).map(\.event).last == "run_finished")
   }
 

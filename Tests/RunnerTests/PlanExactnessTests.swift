@@ -91,7 +91,7 @@ extension Runs { @Suite struct PlanExactnessTests {
     ("back again", "[\(unet), {name: U-Net+, model.architecture: unet+}]", "", { _ in }),
     ("another threshold", "[\(unet), {name: U-Net+, model.architecture: unet+}]", "evaluate.threshold: 0.4", { _ in }),
     ("timed more often", "[\(unet), {name: U-Net+, model.architecture: unet+}]", "evaluate.threshold: 0.4", { $0.overrides = ["evaluate.timing_passes=2"] }),
-    ("only one of two", "[\(unet), {name: U-Net+, model.architecture: unet+}]", "evaluate.threshold: 0.3", { $0.only = "U-Net+" }),
+    ("only one of two", "[\(unet), {name: U-Net+, model.architecture: unet+}]", "evaluate.threshold: 0.3", { $0.only = ["U-Net+"] }),
     ("and then the other", "[\(unet), {name: U-Net+, model.architecture: unet+}]", "evaluate.threshold: 0.3", { _ in }),
     ("other patches", "[\(unet)]", "preprocess.tv_weight: 0.2", { _ in }),
     ("a new seed by --set", "[\(unet)]", "", { $0.overrides = ["seed=2"] }),

@@ -39,9 +39,87 @@ extension Runs { @Suite struct RunTests {
     #expect(await bench.run(spec, transcript: again) == .done)
     #expect(again.output.contains("nothing to do, all 2 trials are done: "))
     let one = Transcript()
-    #expect(await bench.run(spec, transcript: one) { $0.only = "U-Net" } == .done)
+    #expect(await bench.run(spec, transcript: one) { $0.only = ["U-Net"] } == .done)
     #expect(one.output.contains("nothing to do, the trial asked for is done: "))
     try expectSame(bench.steadyFiles(), before)
+  }
+
+  /// What stands in the folder is of other settings: a report of these would be empty, and take the place of a good one.
+  @Test func aReportOfSettingsThatNeverRanWritesNothing() async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.run(spec) { $0.overrides = ["train.epochs=1"] } == .done)
+    let before = try bench.steadyFiles(), transcript = Transcript()
+    #expect(await bench.report(spec, transcript: transcript) == .inputOrOutputFailed)
+    #expect(transcript.errors.contains("nothing of these settings"))
+    try expectSame(bench.steadyFiles(), before)
+    #expect(await bench.report(bench.results) == .done)
+  }
+
+  /// A run that is killed between its last record and the report leaves the report of before: the next run makes it.
+  @Test func aReportThatShowsLessThanThereIsIsMadeAgain() async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.run(spec) { $0.only = ["U-Net"] } == .done)
+    let made = ["report.md", "provenance.json", "trials.csv", "images.csv", "losses.csv", "timings.csv", "table.csv"].map { "\(bench.results)/\($0)" }
+    let before = try made.map { try Data(contentsOf: URL(fileURLWithPath: $0)) }
+    #expect(await bench.run(spec) == .done)
+    let whole = try bench.steadyFiles()
+    #expect(await bench.plan(spec) == .done)
+    for (path, bytes) in zip(made, before) { try bytes.write(to: URL(fileURLWithPath: path)) }
+    #expect(await bench.plan(spec) == .workToDo)
+    #expect(await bench.run(spec) == .done)
+    try expectSame(bench.steadyFiles(), whole)
+  }
+
+  /// Trials that change places are other trials, though the same jobs are done.
+  @Test func theReportKnowsWhichTrialIsWhich() async throws {
+    let bench = try Bench()
+    func spec(_ second: Int) throws -> String {
+      try bench.spec(
+        trials: "[{name: X, model.architecture: unet, train.epochs: 1}, {name: Y, model.architecture: unet, train.epochs: \(second)}, {name: Z, model.architecture: unet, train.epochs: 2}]")
+    }
+    #expect(await bench.run(try spec(1)) == .done)
+    #expect(await bench.run(try spec(2)) == .done)
+    let rows = try String(contentsOfFile: "\(bench.results)/losses.csv", encoding: .utf8).split(separator: "\n")
+    #expect(rows.count { $0.hasPrefix("Y,") } == 2)
+  }
+
+  /// Two folders of images: without one of them its trial must not pass for the other's.
+  @Test func dataThatWentAwayIsNotAnothers() async throws {
+    let bench = try Bench()
+    for (name, seed) in [("one", 1), ("two", 2)] {
+      let surroundings = Transcript().surroundings(cache: bench.folder.path)
+      #expect(
+        try Runner.synthesizeData(to: "\(bench.folder.path)/\(name)", training: 4, test: 2, side: 64, seed: seed, threads: 1, surroundings) == .done)
+    }
+    let spec = try bench.spec(
+      trials: "[" + ["one", "two"].map { "{name: \($0), model.architecture: unet, train.epochs: 1, data: {source: folder, root: \(bench.folder.path)/\($0)}}" }
+        .joined(separator: ", ") + "]")
+    #expect(await bench.run(spec) == .done)
+    try FileManager.default.moveItem(atPath: "\(bench.folder.path)/two", toPath: "\(bench.folder.path)/away")
+    #expect(await bench.run(spec) == .inputOrOutputFailed)
+  }
+
+  /// Times of one turn are what claims on times are judged by: taken so by the run that does the last trial, and again on demand.
+  @Test func timesAreTakenInTurn() async throws {
+    let bench = try Bench(), transcript = Transcript()
+    let spec = try bench.spec(
+      extra: "report.claims: [{claim: U-Net+ takes longer, metric: ms_per_patch, greater: [U-Net+, U-Net]}]"), four = ["evaluate.timing_passes=4"]
+    func turns() throws -> Set<String?> { Set(try bench.trials().values.flatMap { try $0.log.lines().timings.times.map(\.turn) }) }
+    #expect(await bench.run(spec) { ($0.only, $0.overrides) = (["U-Net"], four) } == .done)
+    let alone = try turns()
+    #expect(alone.count == 1 && alone != [nil])
+    #expect(await bench.run(spec, transcript: transcript) { $0.overrides = four } == .done)
+    #expect(transcript.output.contains("times of 2 trials, in turn: 5 rounds") && transcript.output.contains("round 5 of 5"))
+    #expect(try turns().count == 1)
+    let again = Transcript()
+    #expect(await bench.run(spec, transcript: again) { ($0.retime, $0.only, $0.overrides) = (true, ["U-Net", "U-Net+"], four) } == .done)
+    #expect(again.output.contains("times of 2 trials, in turn"))
+    let times = try #require(try bench.trials()["U-Net"]?.log.lines().timings.times)
+    #expect(times.allSatisfy { $0.passes.count == 4 } && times.count { $0.isMain ?? false } == 1)
+    let report = try String(contentsOfFile: "\(bench.results)/report.md", encoding: .utf8)
+    let claim = try #require(report.split(separator: "\n").first { $0.contains("U-Net+ takes longer") })
+    #expect(claim.contains("| every pass |"), "\(claim)")
+    #expect(!claim.contains("| – | – | every pass"), "\(claim)")
   }
 
   /// A trial in bf16 is another than the same in f32, and says what it is wherever the clock's results stand.
@@ -50,9 +128,11 @@ extension Runs { @Suite struct RunTests {
     let trials = "[{name: whole, model.architecture: unet+}, {name: half, model.architecture: unet+, train.precision: bf16}]"
     #expect(await bench.run(try bench.spec(trials: trials)) == .done)
     #expect(try bench.trials().count == 2)
-    let timings = try String(contentsOfFile: "\(bench.results)/timings.csv", encoding: .utf8).split(separator: "\n")
+    let timings = try String(contentsOfFile: "\(bench.results)/timings.csv", encoding: .utf8)
+    let rows = timings.split(separator: "\n").dropFirst().map { $0.split(separator: ",", omittingEmptySubsequences: false) }
     // Times are taken in both where the processor has both; the trial's own is marked.
-    #expect(timings.dropFirst().filter { $0.hasSuffix(",1") }.map { $0.split(separator: ",")[3] } == ["f32", "bf16"])
+    let own = rows.filter { $0[10] == "1" }.map { String($0[3]) }
+    #expect(own == ["f32", "bf16"])
     let losses = try String(contentsOfFile: "\(bench.results)/losses.csv", encoding: .utf8).split(separator: "\n")
     let whole = losses.filter { $0.hasPrefix("whole,") }.map { $0.dropFirst("whole".count) }
     #expect(whole != losses.filter { $0.hasPrefix("half,") }.map { $0.dropFirst("half".count) })
@@ -155,7 +235,7 @@ extension Runs { @Suite struct RunTests {
   @Test func freshRunsEverythingAgainAndOnlyRunsWhatItNames() async throws {
     let bench = try Bench(), spec = try bench.spec()
     let one = Transcript()
-    #expect(await bench.run(spec, transcript: one) { $0.only = "*+" } == .done)
+    #expect(await bench.run(spec, transcript: one) { $0.only = ["*+"] } == .done)
     #expect(!one.output.contains("U-Net: ") && one.output.contains("U-Net+: train epoch"))
     #expect(try bench.steadyFiles()["report.md"]!.contains("1 of 2 trials"))
     #expect(await bench.run(spec) == .done)

@@ -44,6 +44,12 @@ import Testing
     #expect(choice.jobs == 1)
   }
 
+  @Test func whatSharesATrainingRunsOneAfterTheOther() {
+    let one = (0..<4).map { _ in Workload(work: 1, serialShare: 0.3, group: "train-a", megabytes: { _ in 1 }) }
+    let choice = Allotment(of: Capacity(cores: 2, megabytes: 1000), to: one, jobs: nil, threads: nil)
+    #expect(choice.jobs == 1 && choice.threads == 2)
+  }
+
   @Test func nothingToDoNeedsNoChoice() {
     let choice = Allotment(of: Capacity(cores: 4, megabytes: 0), to: [], jobs: nil, threads: nil)
     #expect(choice.jobs == 1 && choice.threads == 4)

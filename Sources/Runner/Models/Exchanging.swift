@@ -21,6 +21,7 @@ public struct ExportOptions: Sendable {
   /// Of the bioimage.io package.
   public var name: String?
   public var authors: [String] = []
+  public var license: String?
 
   public init(weights: String, format: Format, out: String) { (self.weights, self.format, self.out) = (weights, format, out) }
 }
@@ -53,7 +54,7 @@ extension Runner {
     case .onnx: try onnx(model, options).write(to: options.out)
     case .bioimageio:
       let about = BioimagePackage.About(
-        name: options.name ?? "Nuclei \(configuration.title)", authors: options.authors.isEmpty ? ["unknown"] : options.authors,
+        name: options.name ?? "Nuclei \(configuration.title)", authors: options.authors.isEmpty ? ["unknown"] : options.authors, license: options.license,
         network: configuration.described, preparation: model.settings.preprocess.steps, completion: model.settings.evaluate.steps)
       try BioimagePackage(
         onnx(model, options), options.onnx, divisor: configuration.options.sideDivisor, about: about, example: example(model, side: options.side)

@@ -8,6 +8,11 @@ import Report
 struct ModelCard {
   private(set) var text = ""
 
+  private static let mark = "<!-- Made by `runner publish`. -->"
+
+  /// Whether a text is a card that was made of the file of this name.
+  static func isCard(_ text: String, of fileName: String) -> Bool { text.contains(mark) && text.contains("`\(fileName)`") }
+
   /// - Parameter bytes: the file's.
   /// - Throws: `UserError` (exit 5) where the trial's log cannot be read.
   init(_ trial: PublishedTrial, _ model: TrainedModel, fileName: String, bytes: Data) throws {
@@ -15,7 +20,7 @@ struct ModelCard {
     let data = Dictionary(start?.data.map { ($0.key, $0.value) } ?? [], uniquingKeysWith: { first, _ in first })
     let isPublicSet = data["source"] == DataSettings.Source.dsb2018.rawValue
     let isGreyDark = data["selection"].map { $0 == DataSettings.Selection.greyDark.rawValue } ?? true
-    text += "# \(Self.cell(record.trial)), B = \(record.baseFilters)\n\n<!-- Made by `runner publish`. -->\n\n"
+    text += "# \(Self.cell(record.trial)), B = \(record.baseFilters)\n\n\(Self.mark)\n\n"
     add(
       "`\(fileName)`", "weights of \(record.architecture) with B = \(record.baseFilters), N = \(record.depth), \(Self.grouped(record.parameters)) in all; "
         + "\(ProgressText.fixed(Double(bytes.count) / 1e6, 2)) MB, safetensors, float32."

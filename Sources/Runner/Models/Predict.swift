@@ -47,7 +47,7 @@ extension Runner {
     }
     try DurableFile.makeFolder(options.out)
     // Not after an hour's work.
-    if let folder = options.runs.map({ ($0 as NSString).deletingLastPathComponent }), !folder.isEmpty { try DurableFile.makeFolder(folder) }
+    if let folder = options.runs.map(parentFolder(of:)), !folder.isEmpty { try DurableFile.makeFolder(folder) }
     let threads = options.threads ?? Processor.cores
     let segmenter = try Segmenter(model, Segmenter.Choices(overlap: options.overlap, splitSpacing: options.splitSpacing), threads: threads)
     let files = PredictionFiles(folder: options.out, pixelSize: options.pixelSize, withProbabilities: options.probabilities)

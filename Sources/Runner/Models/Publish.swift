@@ -11,7 +11,7 @@ extension Runner {
   ///   - place: a results folder, or the folder of one of its trials.
   ///   - pattern: the trial's name; nil: the only one there is.
   ///   - seed: nil: of the trial's seeds the one with the least validation loss.
-  ///   - card: nil: `README.md` beside `file`.
+  ///   - card: nil: `README.md` beside `file`, or `<file>.md` where that is somebody else's or another file's card.
   /// - Throws: `UserError`: exit 2 where it is not said which trial is meant, exit 5 where its weights are not there, exit 6 where they are damaged.
   public static func publish(
     _ place: String, trial pattern: String?, seed: Int?, to file: String, card: String?, _ surroundings: Surroundings
@@ -31,14 +31,22 @@ extension Runner {
     do { bytes = try Data(contentsOf: URL(fileURLWithPath: weights)) } catch {
       throw UserError("\(weights): cannot be read: \(error.localizedDescription)", exitCode: .inputOrOutputFailed)
     }
-    let folder = (file as NSString).deletingLastPathComponent
+    let folder = parentFolder(of: file)
     if !folder.isEmpty { try DurableFile.makeFolder(folder) }
     let text = try ModelCard(chosen, model, fileName: (file as NSString).lastPathComponent, bytes: bytes).text
     try DurableFile.write(bytes, to: file)
-    try DurableFile.write(text, to: card ?? (folder.isEmpty ? "README.md" : "\(folder)/README.md"))
-    surroundings.console.print("\(file): \(chosen.record.trial), seed \(chosen.record.seed)")
+    let place = try card ?? placeOfCard(for: file)
+    try DurableFile.write(text, to: place)
+    surroundings.console.print("\(file): \(chosen.record.trial), seed \(chosen.record.seed); its card: \(place)")
     return .done
   }
+}
+
+/// Beside `file`; what is there and is not this file's card stays.
+private func placeOfCard(for file: String) throws -> String {
+  let path = file as NSString, folder = parentFolder(of: file), usual = folder.isEmpty ? "README.md" : "\(folder)/README.md"
+  guard let there = try DurableFile.contents(of: usual).map({ String(decoding: $0, as: UTF8.self) }) else { return usual }
+  return ModelCard.isCard(there, of: path.lastPathComponent) ? usual : path.deletingPathExtension + ".md"
 }
 
 /// The trial that is published, and why this one.
@@ -54,9 +62,12 @@ struct PublishedTrial {
   static func choose(_ place: String, pattern: String?, seed: Int?) throws -> PublishedTrial {
     let path = place.count > 1 && place.hasSuffix("/") ? String(place.dropLast()) : place, single = TrialFolder(path: path)
     let isTrial = FileManager.default.fileExists(atPath: single.record)
-    let results = isTrial ? ((path as NSString).deletingLastPathComponent as NSString).deletingLastPathComponent : path
+    let results = isTrial ? parentFolder(of: parentFolder(of: path)) : path
     let found = try (isTrial ? [single] : ResultsFolder(path: path).allTrials()).compactMap { folder in folder.readRecord().map { (folder: folder, record: $0) } }
     let trained = found.filter { $0.record.failure == nil && !$0.record.losses.isEmpty }
+    if trained.isEmpty, try (isTrial ? [single] : ResultsFolder(path: path).allTrials()).contains(where: \.hasDamagedRecord) {
+      throw UserError("\(place): no record of a training is left that is not damaged", exitCode: .damagedData)
+    }
     guard !trained.isEmpty else { throw UserError("\(place): no record of a training that ended well", exitCode: .inputOrOutputFailed) }
     let meant = trained.filter { item in
       pattern.map { matches(item.record.trial, pattern: $0) } ?? true && seed.map { item.record.seed == $0 } ?? true

@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// Where the program speaks: results and progress on standard output, diagnostics on standard error.
 public struct Console: Sendable {
@@ -37,13 +38,19 @@ public struct Console: Sendable {
   public func print(_ text: String) { output(text + "\n") }
   public func printError(_ text: String) { errors(text + "\n") }
 
+  /// Standard output could not be written, and not because its reader went away.
+  static let hasLostOutput = Mutex(false)
+
   /// A reader that went away (`| head`) is no reason to stop a training: failing writes are let go.
   private static func write(_ text: String, to file: Int32) {
     var bytes = Array(text.utf8)[...]
     while !bytes.isEmpty {
       let written = bytes.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
       if written < 0, errno == EINTR { continue }
-      guard written > 0 else { return }
+      guard written > 0 else {
+        if file == STDOUT_FILENO, errno != EPIPE { hasLostOutput.withLock { $0 = true } }
+        return
+      }
       bytes = bytes.dropFirst(written)
     }
   }

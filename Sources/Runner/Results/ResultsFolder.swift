@@ -104,8 +104,11 @@ struct TrialFolder: Sendable {
   /// What the weights say of their training; nil where there are none.
   func trainedWeights() -> TrainedWeights? { TrainedWeights(header: weights) }
 
-  /// Whether a record is there that cannot be relied on.
-  var hasDamagedRecord: Bool { FileManager.default.fileExists(atPath: record) && readRecord() == nil }
+  /// Whether a record is there that cannot be relied on; not one that cannot be read.
+  var hasDamagedRecord: Bool {
+    guard FileManager.default.fileExists(atPath: record), let sealed = try? sealedRecord() else { return false }
+    return sealed == nil
+  }
 
   /// A warning for each damaged file that the report is made of: what it is and what comes of it. Throws as `reportedRecord`.
   func damage() throws -> [Diagnostic] {

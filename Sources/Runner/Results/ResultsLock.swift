@@ -32,7 +32,7 @@ final class ResultsLock {
   /// - Throws: `UserError`: exit 4 where another process holds it, naming it; exit 5 where the file cannot be written. `CancellationError` after a
   ///   signal while waiting.
   init(at path: String, of what: String, isShared: Bool = false, waiting: ((String) -> Void)? = nil) throws {
-    try DurableFile.makeFolder((path as NSString).deletingLastPathComponent)
+    try DurableFile.makeFolder(parentFolder(of: path))
     let file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
     guard file >= 0 else { throw UserError("\(path): \(String(cString: strerror(errno)))", exitCode: .inputOrOutputFailed) }
     self.file = file

@@ -22,9 +22,8 @@ enum Expectation {
     let costs = Costs(session, try EarlierTrials(session.folder))
     return session.selected.compactMap { trial in
       let settings = session.experiment.trials[trial].settings, network = settings.networkConfiguration, side = settings.patches.size
-      guard let facts = try? NetworkFacts.of(network, side: side),
-        let planned = try? network.plannedMegabytes(side: side, batch: settings.train.batch, training: true, threads: session.threads)
-      else { return nil }
+      guard let facts = try? NetworkFacts.of(network, side: side) else { return nil }
+      let planned = session.plannedMegabytes(ofTrial: trial)
       let epochs = settings.phases.reduce(0) { $0 + $1.epochs }
       let expected = trainingTime(of: trial, session, costs)
       return TrialExpectation(

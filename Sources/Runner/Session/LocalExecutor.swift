@@ -32,6 +32,9 @@ final class LocalExecutor: Sendable {
     stage = Stage(session.roster())
   }
 
+  /// Takes the times of these trials again, in turn. Throws `UserError`; `CancellationError` after a signal.
+  func timeInTurn(_ trials: [Int], say: (String) -> Void) throws { try jobs.timeInTurn(trials, say: say) }
+
   /// Throws `UserError` where the results folder cannot be written; a trial's own fault is in the outcome.
   func run() throws -> RunOutcome {
     try DurableFile.makeFolder(session.folder.trials)
@@ -56,6 +59,16 @@ final class LocalExecutor: Sendable {
 }
 
 extension Session {
+  /// Whether claims on times are to be judged, all trials and their weights are there, and their times were not taken in turn.
+  func claimsWaitForTimesInTurn() throws -> Bool {
+    let timed = experiment.trials.indices.filter { graph.job(.time, of: $0) != nil }.map(folder(ofTrial:))
+    guard experiment.report.claims.contains(where: { $0.test == "every_pass" }), timed.count > 1,
+      timed.allSatisfy({ $0.hasScores && $0.trainedWeights() != nil })
+    else { return false }
+    let turns = Set(try timed.map { try $0.log.lines().timing?.timing.turn })
+    return turns.count > 1 || turns == [nil]
+  }
+
   /// `--fresh`: what the trials left is taken away before they run, not when they are done, so that nothing old can look new. So are the
   /// patches they are trained on, and the weights of their trainings wherever trials of other settings left them.
   func removeTrials() throws {

@@ -5,6 +5,12 @@ import ExperimentSpec
 import Files
 import Foundation
 
+/// An index with the checksum of itself.
+private struct StoredIndex: Codable {
+  var index: DatasetIndex
+  var sha256 = Seal.open
+}
+
 /// A dataset that was found, checked and indexed.
 struct OpenData: Sendable {
   var dataset: any Dataset
@@ -22,8 +28,10 @@ struct OpenData: Sendable {
     }
     let root = try DatasetRegistry.locate(settings, commandLineRoot: commandLineRoot, environment: surroundings.environment)
     let stored = "\(cache)/index/\(try Self.signature(of: root, settings)).json"
-    if let data = try? Data(contentsOf: URL(fileURLWithPath: stored)), let known = try? JSONDecoder().decode(DatasetIndex.self, from: data) {
-      index = known
+    if let data = try? Data(contentsOf: URL(fileURLWithPath: stored)), Seal.isWhole(data),
+      let known = try? JSONDecoder().decode(StoredIndex.self, from: data)
+    {
+      index = known.index
       return
     }
     if remember { surroundings.console.say(.message("reading and checking the data in \(root)")) }
@@ -31,14 +39,14 @@ struct OpenData: Sendable {
     if remember {
       // A cache that cannot be written costs the next run some seconds, and is no reason to fail this one.
       try? FileManager.default.createDirectory(atPath: "\(cache)/index", withIntermediateDirectories: true)
-      try? DurableFile.write(try JSONEncoder().encode(index), to: stored)
+      try? DurableFile.write(Seal.close(try JSONEncoder().encode(StoredIndex(index: index))), to: stored)
     }
   }
 
   /// What names an index in the cache: the folder's path, each file's name, size and time of change, and the settings that choose among them.
   private static func signature(of root: String, _ settings: DataSettings) throws -> Fingerprint {
     var parts = [
-      "index 1", URL(fileURLWithPath: root).standardizedFileURL.path, settings.source.rawValue, settings.selection.rawValue,
+      "index 2", URL(fileURLWithPath: root).standardizedFileURL.path, settings.source.rawValue, settings.selection.rawValue,
       canonicalText(settings.testFraction),
     ]
     try listFiles(root, into: &parts)

@@ -19,12 +19,14 @@ final class PatchCache: Sendable {
 
   init(_ session: Session, _ display: ProgressDisplay) { (self.session, self.display) = (session, display) }
 
+  private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+
   func training(ofTrial trial: Int) throws -> PatchStore {
     let key = session.graph.job(.patches, of: trial)!.fingerprint
     let data = session.data(ofTrial: trial), settings = session.experiment.trials[trial].settings, display = display
     return try training.withLock { kept in
       try store(key, "training", in: &kept) {
-        display.begin(trial, .patches, of: data.index.training.count, "preparing the patches of \(data.index.training.count) training images")
+        display.begin(trial, .patches, of: data.index.training.count, "preparing the patches of \(Self.count(data.index.training.count, "training image"))")
         return try PatchStore.prepare(data.index.training, of: data.dataset, .training(settings), threads: session.cores) { done, _ in
           display.update(trial, .patches, done: done)
           try Interrupts.check()
@@ -45,7 +47,7 @@ final class PatchCache: Sendable {
     let data = session.data(ofTrial: trial), images = data.scoredImages(settings), display = display
     return try scored.withLock { kept in
       try store(key, part, in: &kept) {
-        display.begin(trial, .patches, of: images.count, "preparing the patches of \(images.count) \(part) images")
+        display.begin(trial, .patches, of: images.count, "preparing the patches of \(Self.count(images.count, "\(part) image"))")
         return try PatchStore.prepare(images, of: data.dataset, .scoring(settings), threads: session.cores) { done, _ in
           display.update(trial, .patches, done: done)
           try Interrupts.check()
@@ -71,7 +73,7 @@ final class PatchCache: Sendable {
       }
     }
     let store = try make()
-    try DurableFile.makeFolder((path as NSString).deletingLastPathComponent)
+    try DurableFile.makeFolder(parentFolder(of: path))
     try store.save(to: path)
     // The file's pages can be dropped when memory is short; those of the store that made it cannot.
     return try PatchStore(contentsOf: path)

@@ -10,15 +10,20 @@ import Schedule
 /// run. They are copied, so that a results folder never depends on another.
 struct Reuse: Sendable {
   private let lenders: [(folder: ResultsFolder, trials: EarlierTrials)]
+  /// Of those that are named and have no results here: they may be misspelt, and what they would lend is trained again.
+  let notes: [Diagnostic]
   private var loans: [(from: TrialFolder, to: TrialFolder)] = []
 
   /// - Parameter folder: of `experiment`; the others' stand beside it.
   /// - Throws: `UserError` (exit 5) where a log of theirs is there and cannot be read.
   init(_ experiment: Experiment, _ folder: ResultsFolder) throws {
-    let place = (folder.path as NSString).deletingLastPathComponent
+    let place = parentFolder(of: folder.path)
     lenders = try experiment.reuse.map { name in
       let lender = ResultsFolder(path: place.isEmpty ? name : "\(place)/\(name)")
       return (lender, try EarlierTrials(lender))
+    }
+    notes = lenders.filter { !FileManager.default.fileExists(atPath: $0.folder.path) }.map {
+      Diagnostic(.note, "\(experiment.path): reuse: \($0.folder.path) is not there; what it has would be taken from it")
     }
   }
 

@@ -6,8 +6,8 @@ import Foundation
 public struct RunOptions: Sendable {
   /// `--set key=value`, in order.
   public var overrides: [String] = []
-  /// `--only PATTERN`: trials by name, with `*` and `?`; nil: all.
-  public var only: String?
+  /// `--only PATTERN`: trials by name, with `*` and `?`, that match any of these; none: all.
+  public var only: [String] = []
   /// `--out DIR`; nil: `results/<name>`.
   public var out: String?
   /// `--data DIR`.
@@ -24,6 +24,8 @@ public struct RunOptions: Sendable {
   public var checkpointInterval = Duration.seconds(120)
   /// How often a trial is tried again whose input, output or memory failed.
   public var retries = 0
+  /// Take the times of all trials asked for again, in turn.
+  public var retime = false
   /// Run everything again, whatever is there.
   public var fresh = false
   /// Wait for another run that holds the results folder.

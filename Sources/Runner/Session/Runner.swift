@@ -14,7 +14,9 @@ public enum Runner {
   /// Runs `command`, printing what it throws; the exit code in every case.
   public static func exitCode(_ surroundings: Surroundings, of command: () async throws -> ExitCode) async -> ExitCode {
     do {
-      return try await command()
+      let code = try await command()
+      guard code == .done, Console.hasLostOutput.withLock({ $0 }) else { return code }
+      throw UserError("standard output cannot be written", exitCode: .inputOrOutputFailed)
     } catch let error as UserError {
       surroundings.console.show(error.diagnostics, exitCode: error.exitCode)
       return error.exitCode
@@ -56,11 +58,18 @@ public enum Runner {
       var own = options
       if specs.count > 1, let out = options.out { own.out = "\(out)/\(experiment.name)" }
       let session = try Session(experiment, own, for: .run, surroundings)
-      console.show(session.damage)
+      console.show(session.reuse.notes + session.damage)
+      if let same = sessions.first(where: { $0.session.folder.path == session.folder.path }) {
+        throw UserError(
+          "\(same.session.experiment.path) and \(experiment.path) would both write into \(session.folder.path)", exitCode: .badCommandOrSpec,
+          hints: ["give each a name of its own"])
+      }
       sessions.append((session, own))
     }
     var failed = false
-    for (session, options) in sessions {
+    for (place, (planned, options)) in sessions.enumerated() {
+      // What ran before may have left what this one reuses.
+      let session = place == 0 ? planned : try Session(planned.experiment, options, for: .run, surroundings)
       let outcome: RunOutcome
       do { outcome = try await run(session, options, surroundings) } catch is CancellationError {
         outcome = RunOutcome(signal: Interrupts.signalReceived)
@@ -76,7 +85,7 @@ public enum Runner {
     let console = surroundings.console, name = planned.experiment.name
     var session = planned
     var lock: ResultsLock?
-    if session.plan.hasWork {
+    if session.plan.hasWork || options.retime {
       var hasWaited = false
       let wait = { (message: String) in
         hasWaited = true
@@ -87,12 +96,12 @@ public enum Runner {
       if hasWaited { session = try Session(session.experiment, options, for: .run, surroundings) }
     }
     defer { withExtendedLifetime(lock) {} }
-    guard session.plan.hasWork else {
+    guard session.plan.hasWork || options.retime else {
       // Unless another run is at work here, tidy up after one that was killed behind its report.
-      if let idle = try? lock ?? ResultsLock(session.folder) {
+      if let idle = try? lock ?? ResultsLock(session.folder), let alone = try? ResultsLock(at: session.folder.tasksLock, of: session.folder.path) {
         session.folder.removeLeftovers()
         if session.folder.lacksPictures { console.show(await Report.renderPictures(in: session.folder.url)) }
-        withExtendedLifetime(idle) {}
+        withExtendedLifetime((idle, alone)) {}
       }
       let count = session.selected.count, all = session.experiment.trials.count
       let done =
@@ -104,20 +113,28 @@ public enum Runner {
       console.say(finished(session, "nothing_to_do", "\(name): nothing to do, \(done)"))
       return RunOutcome()
     }
+    // Tasks of a cluster that were left to themselves may still be at work.
+    var alone: ResultsLock?
+    if options.executor == .local {
+      alone = try ResultsLock(at: session.folder.tasksLock, of: session.folder.path, waiting: options.wait ? { console.say(.message($0)) } : nil)
+    }
+    defer { withExtendedLifetime(alone) {} }
     try session.reuse.take()
     let outcome: RunOutcome
     switch options.executor {
     case .local:
-      // Tasks of a cluster that were left to themselves may still be at work.
-      let alone = try ResultsLock(at: session.folder.tasksLock, of: session.folder.path)
-      defer { withExtendedLifetime(alone) {} }
       session.folder.removeLeftovers()
-      outcome = try LocalExecutor(session, options, console).run()
+      let executor = try LocalExecutor(session, options, console)
+      let found = try executor.run()
+      if found.signal == nil, try options.retime || (found.failures.isEmpty && session.claimsWaitForTimesInTurn()) {
+        try executor.timeInTurn(options.retime ? session.selected : Array(session.experiment.trials.indices)) { console.say(.message($0)) }
+      }
+      outcome = found
     case .slurm: outcome = try await SlurmExecutor(session, options, surroundings).run()
     }
     console.show(outcome.failures.map { Diagnostic(.error, "\(name), \($0.trial) failed: \($0.reason)") })
     if outcome.signal != nil {
-      console.show([Diagnostic(.note, "\(name): stopped; the same command goes on where this one ended")])
+      console.show([Diagnostic(.note, "\(name): stopped; the same command\(options.fresh ? " without --fresh" : "") goes on where this one ended")])
       console.say(finished(session, "stopped"))
       return outcome
     }
@@ -145,6 +162,7 @@ public enum Runner {
     let session = try Session(experiment, options, for: .plan, surroundings)
     surroundings.console.show(session.damage)
     if format == .text {
+      surroundings.console.show(session.reuse.notes)
       let missing = session.missingData.values.flatMap(\.diagnostics).sorted { $0.message < $1.message }
       surroundings.console.show(missing.map { Diagnostic(.warning, $0.message, hints: $0.hints) })
     }
@@ -157,7 +175,7 @@ public enum Runner {
     for experiment in try load(specs, options) {
       surroundings.console.show(experiment.notes)
       let count = experiment.trials.count
-      surroundings.console.print("\(experiment.path): valid, \(count) trial\(count == 1 ? "" : "s")")
+      surroundings.console.say(.message("\(experiment.path): valid, \(count) trial\(count == 1 ? "" : "s")"))
     }
     return .done
   }
@@ -167,6 +185,7 @@ public enum Runner {
     var isFolder: ObjCBool = false
     var (options, spec) = (options, place)
     if FileManager.default.fileExists(atPath: place, isDirectory: &isFolder), isFolder.boolValue {
+      if options.out != nil { throw UserError("--out goes with a SPEC: \(place) is the results folder itself", exitCode: .badCommandOrSpec) }
       let folder = ResultsFolder(path: place.count > 1 && place.hasSuffix("/") ? String(place.dropLast()) : place)
       guard FileManager.default.fileExists(atPath: folder.resolvedSpec) else {
         throw UserError(
@@ -183,11 +202,19 @@ public enum Runner {
     guard try session.damage.isEmpty || session.folder.allTrials().contains(where: { $0.readRecord() != nil }) else {
       throw UserError("\(session.folder.path): no record is left that is not damaged", exitCode: .damagedData)
     }
+    guard try session.hasTrace() else {
+      throw UserError(
+        "\(session.folder.path): nothing of these settings; its trials have others", exitCode: .inputOrOutputFailed,
+        hints: ["runner report \(session.folder.path) reports what is there", "runner run \(place) runs these"])
+    }
     surroundings.console.show(try await Reporting(session, lenient: true).write(isNewRun: false))
-    surroundings.console.print("\(session.experiment.name): \(session.folder.path)/report.md")
+    surroundings.console.say(.message("\(session.experiment.name): \(session.folder.path)/report.md"))
     guard check else { return .done }
     let violations = try Report.check(session.folder.url, against: session.experiment.report)
-    surroundings.console.show(violations.map { Diagnostic(.error, "\($0)") })
+    surroundings.console.show(violations.map { Diagnostic(.error, "\($0)") }, exitCode: violations.isEmpty ? nil : .outOfTolerance)
+    if violations.isEmpty, session.experiment.report.published.allSatisfy(\.tolerance.isEmpty) {
+      surroundings.console.show([Diagnostic(.warning, "\(session.experiment.name): no published value has a tolerance, so nothing was checked")])
+    }
     return violations.isEmpty ? .done : .outOfTolerance
   }
 

@@ -58,11 +58,14 @@ struct Session: Sendable {
         missing[settings] = error
       }
     }
-    let found = data
+    let found = data, all = Set(experiment.trials.map(\.settings.data))
     let conditions = ExperimentGraph.Conditions(instructionSet: { Processor.arithmetic(for: .init($0)) }) { settings in
       if settings.source == .synthetic { return nil }
-      // Without the data, it is taken to be what the records were made of: a clone reports without it.
-      return found[settings]?.index.digest ?? earlier.digest(of: settings) ?? lenders.digest(of: settings)
+      if let digest = found[settings]?.index.digest { return digest }
+      // Without the data, it is taken to be what the records were made of: a clone reports without it. Records do not say which folder that was, so
+      // not where an experiment has several of the kind.
+      guard all.count(where: { $0.source == settings.source && $0.selection == settings.selection }) == 1 else { return nil }
+      return earlier.digest(of: settings) ?? lenders.digest(of: settings)
     }
     graph = ExperimentGraph(experiment, under: conditions)
     selected = try Self.select(graph, options.only)
@@ -90,16 +93,20 @@ struct Session: Sendable {
     }
   }
 
-  private static func select(_ graph: ExperimentGraph, _ pattern: String?) throws -> [Int] {
+  private static func select(_ graph: ExperimentGraph, _ patterns: [String]) throws -> [Int] {
     let all = Array(graph.experiment.trials.indices)
-    guard let pattern else { return all }
-    let selected = all.filter { matches(graph.experiment.trials[$0].name, pattern: pattern) || matches(graph.label(ofTrial: $0), pattern: pattern) }
-    guard !selected.isEmpty else {
-      let names = OrderedSet(all.map { graph.experiment.trials[$0].name })
-      throw UserError(
-        "--only \(pattern): no trial of \(graph.experiment.name) is called so", exitCode: .badCommandOrSpec, hints: ["trials: \(names.joined(separator: ", "))"])
+    if patterns.isEmpty { return all }
+    var selected: Set<Int> = []
+    for pattern in patterns {
+      let meant = all.filter { matches(graph.experiment.trials[$0].name, pattern: pattern) || matches(graph.label(ofTrial: $0), pattern: pattern) }
+      guard !meant.isEmpty else {
+        let names = OrderedSet(all.map { graph.experiment.trials[$0].name })
+        throw UserError(
+          "--only '\(pattern)': no trial of \(graph.experiment.name) is called so", exitCode: .badCommandOrSpec, hints: ["trials: \(names.joined(separator: "; "))"])
+      }
+      selected.formUnion(meant)
     }
-    return selected
+    return selected.sorted()
   }
 
   /// bf16 where any trial asks for it, f32 elsewhere: who computes a part of this session needs the instruction set of both.

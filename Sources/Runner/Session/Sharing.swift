@@ -1,8 +1,10 @@
 import Engine
 import ExperimentGraph
 import ExperimentSpec
+import Foundation
 import Schedule
 import Synchronization
+import TensorCore
 
 /// How a session's open trials share this machine.
 extension Session {
@@ -11,9 +13,14 @@ extension Session {
   var openTrials: [Int] {
     let open = Self.open(plan, selected)
     guard allotment.jobs > 1 else { return mainTrainingsFirst(open) }
-    let works = open.map { plan.workLeft(ofTrial: $0) }
+    let works = plan.workLeft(ofTrials: open)
     let longestFirst = open.indices.sorted { (-works[$0], $0) < (-works[$1], $1) }
     return mainTrainingsFirst(longestFirst.map { open[$0] })
+  }
+
+  /// Whether any of the trials has begun here.
+  func hasTrace() throws -> Bool {
+    experiment.trials.indices.contains { FileManager.default.fileExists(atPath: folder(ofTrial: $0).path) }
   }
 
   static func open(_ plan: Plan, _ selected: [Int]) -> [Int] {
@@ -37,8 +44,7 @@ extension Session {
 
   func roster() -> Roster {
     let entries = openTrials.map { trial in
-      let first = graph.job(.train, of: trial) ?? graph.job(.evaluate, of: trial)!
-      return Roster.Entry(trial: trial, group: first.id, megabytes: plannedMegabytes(ofTrial: trial))
+      Roster.Entry(trial: trial, group: plan.group(ofTrial: trial), megabytes: plannedMegabytes(ofTrial: trial))
     }
     return Roster(entries.filter { $0.megabytes <= limits.megabytes }, jobs: allotment.jobs, megabytes: limits.megabytes)
   }
@@ -59,23 +65,34 @@ extension Session {
 }
 
 extension Plan {
-  /// Multiply–adds of the epochs that a trial has left, for one patch: the measure by which the machine is shared out. What is only to
-  /// be scored and timed counts as one epoch: it is less, but goes side by side as well.
-  func workLeft(ofTrial trial: Int) -> Double {
-    let settings = graph.experiment.trials[trial].settings
-    let epochs = [(JobKind.train, settings.train.epochs), (.fineTune, settings.train.fineTune.epochs)]
-      .reduce(0.0) { $0 + (step($1.0, of: trial)?.left ?? 0) * Double($1.1) }
-    return settings.multiplyAdds * max(1, epochs)
+  /// Multiply–adds of the epochs that each trial has left, for one patch: the measure by which the machine is shared out. A training that
+  /// trials share counts for the first of them. What is only to be scored and timed counts as one epoch: it is less, but goes side by side as well.
+  func workLeft(ofTrials trials: [Int]) -> [Double] {
+    var counted: Set<Job.ID> = []
+    return trials.map { trial in
+      let settings = graph.experiment.trials[trial].settings
+      let epochs = [(JobKind.train, settings.train.epochs), (.fineTune, settings.train.fineTune.epochs)].reduce(0.0) { sum, phase in
+        guard let step = step(phase.0, of: trial), counted.insert(step.job.id).inserted else { return sum }
+        return sum + step.left * Double(phase.1)
+      }
+      return settings.multiplyAdds * max(1, epochs)
+    }
+  }
+
+  /// What trials share that is not to be done twice at once, an open training; else a trial's own scores.
+  func group(ofTrial trial: Int) -> Job.ID {
+    for kind in [JobKind.train, .fineTune] { if let step = step(kind, of: trial), step.left > 0 { return step.job.id } }
+    return graph.job(.evaluate, of: trial)!.id
   }
 }
 
 extension Allotment {
   /// For the open trials of a plan.
   init(_ limits: ProcessLimits, _ plan: Plan, _ open: [Int], jobs: Int?, threads: Int?) {
-    let workloads = open.map { trial in
+    let workloads = zip(open, plan.workLeft(ofTrials: open)).map { trial, work in
       let settings = plan.graph.experiment.trials[trial].settings
       return Workload(
-        work: plan.workLeft(ofTrial: trial), serialShare: serialShare(ofMultiplyAdds: settings.multiplyAdds),
+        work: work, serialShare: serialShare(ofMultiplyAdds: settings.multiplyAdds), group: plan.group(ofTrial: trial),
         megabytes: { settings.plannedMegabytes(threads: $0) })
     }
     self.init(of: Capacity(cores: limits.cores, megabytes: limits.megabytes), to: workloads, jobs: jobs, threads: threads)
@@ -101,11 +118,15 @@ extension TrialSettings {
   /// Of its network, for one patch; 0 where the network does not fit its patches.
   fileprivate var multiplyAdds: Double { Double((try? NetworkFacts.of(networkConfiguration, side: patches.size))?.multiplyAdds ?? 0) }
 
-  /// Of its training, 10⁶ bytes; 0 where the network does not fit its patches, which is an error of its own.
+  /// Of its training, 10⁶ bytes, or at least so many where that is more than the system would ever give; 0 where the network does not fit its
+  /// patches, which is an error of its own.
   func plannedMegabytes(threads: Int) -> Double {
     let training = PlannedTraining(network: networkConfiguration, side: patches.size, batch: train.batch, threads: threads)
     if let megabytes = PlannedTraining.known.withLock({ $0[training] }) { return megabytes }
-    let megabytes = (try? training.network.plannedMegabytes(side: training.side, batch: training.batch, training: true, threads: threads)) ?? 0
+    let megabytes: Double
+    do { megabytes = try training.network.plannedMegabytes(side: training.side, batch: training.batch, training: true, threads: threads) } catch {
+      megabytes = (error as? OutOfMemory).map { Double($0.bytes) / 1e6 } ?? 0
+    }
     PlannedTraining.known.withLock { $0[training] = megabytes }
     return megabytes
   }

@@ -51,7 +51,7 @@ extension Snapshot {
     self.init()
     self.earlier = earlier.entries.map { EarlierTrial(trial: $0.trial, seed: $0.seed, settings: $0.settings) }
     for trial in try folder.allTrials() {
-      if let record = trial.readRecord() {
+      if let record = try trial.reportedRecord() {
         if let failure = record.failure { failures[trial.fingerprint] = failure } else { finished.insert(trial.fingerprint) }
       }
       if let timing = earlier.entry(of: trial.fingerprint)?.timing { finished.insert(Fingerprint(timing.fingerprint)) }
@@ -62,7 +62,27 @@ extension Snapshot {
     for job in graph.jobs where job.kind == .patches && FileManager.default.fileExists(atPath: folder.patches(job.fingerprint, "training")) {
       finished.insert(job.fingerprint)
     }
-    if let report = folder.reportFingerprint() { finished.insert(report) }
+    if let report = folder.reportFingerprint(), try Self.isUpToDate(folder, graph, earlier) { finished.insert(report) }
+  }
+
+  /// Whether the report shows each trial as it stands now. A run that is killed between a record and the report leaves one that does not.
+  private static func isUpToDate(_ folder: ResultsFolder, _ graph: ExperimentGraph, _ earlier: EarlierTrials) throws -> Bool {
+    guard let shown = Report.shown(in: folder.url) else { return false }
+    let trials = graph.experiment.trials
+    guard shown.map(\.trial) == trials.map(\.name), shown.map(\.seed) == trials.map(\.settings.seed) else { return false }
+    for (trial, shown) in zip(trials.indices, shown) {
+      let fingerprint = graph.fingerprint(ofTrial: trial)
+      guard let record = try folder.trial(fingerprint).reportedRecord() else {
+        // A report may show the record of another instruction set instead.
+        if shown.fingerprint == fingerprint.description { return false }
+        continue
+      }
+      let times = earlier.entry(of: fingerprint)?.timings.times ?? []
+      guard shown.fingerprint == fingerprint.description, shown.status == (record.failure == nil ? "done" : "failed"),
+        shown.milliseconds == Set(times.map(\.millisecondsPerPatchMedian))
+      else { return false }
+    }
+    return true
   }
 
   /// Weights take a moment to check, so it is only done where something needs them.

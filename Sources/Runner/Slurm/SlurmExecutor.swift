@@ -35,25 +35,30 @@ struct SlurmExecutor {
     var jobs = try await stillRunning()
     if jobs.isEmpty { try forgetFailures() } else { display.say(.message("Slurm is at work already: jobs \(jobs.joined(separator: ", "))")) }
     var fruitless = 0
+    var givenUp: [Int: String] = [:]
     while true {
       let before = try round.progress()
       if jobs.isEmpty { jobs = try await submit(round) }
       guard try await watch(jobs, &told) else { return RunOutcome(signal: Interrupts.signalReceived) }
       folder.removeLeftovers()
       var again = options
-      again.fresh = false
+      // The same trials, though what made `--only-failed` choose them is gone.
+      (again.fresh, again.onlyFailed, again.only) = (false, false, session.selected.map { session.graph.label(ofTrial: $0) })
       round = try Session(session.experiment, again, for: .run, surroundings)
       let left = Session.open(round.plan, round.selected).filter { failure(of: $0) == nil }
       if left.isEmpty { break }
       fruitless = try round.progress() == before ? fruitless + 1 : 0
       if fruitless == Self.fruitlessRounds {
-        try await giveUp(left, jobs)
+        givenUp = try await giveUp(left, jobs)
         break
       }
       display.say(.message("\(left.count) trial\(left.count == 1 ? "" : "s") ended without a result: submitted again"))
       jobs = []
     }
-    let failures = session.selected.compactMap { trial in failure(of: trial).map { (trial: session.graph.label(ofTrial: trial), reason: $0) } }
+    // A trial whose times never came keeps its scores, and has failed all the same.
+    let failures = session.selected.compactMap { trial in
+      (failure(of: trial) ?? givenUp[trial]).map { (trial: session.graph.label(ofTrial: trial), reason: $0) }
+    }
     return RunOutcome(failures: failures)
   }
 
@@ -194,15 +199,18 @@ struct SlurmExecutor {
 
   private func failure(of trial: Int) -> String? { session.folder(ofTrial: trial).readRecord()?.failure }
 
-  /// What is left fails with what Slurm says of its tasks, where it keeps accounts.
-  private func giveUp(_ trials: [Int], _ jobs: [String]) async throws {
+  /// What is left fails with what Slurm says of its tasks, where it keeps accounts. Returns why.
+  private func giveUp(_ trials: [Int], _ jobs: [String]) async throws -> [Int: String] {
     let endings = try await slurm.endings(of: jobs)
     let trialJobs = TrialJobs(session, RunOptions(), display)
+    var reasons: [Int: String] = [:]
     for trial in trials {
       let states = Set(endings.filter { $0.key.index == trial && $0.value != "COMPLETED" }.map(\.value)).sorted().joined(separator: ", ")
-      trialJobs.refuse(
-        trial, because: "its Slurm tasks ended \(Self.fruitlessRounds) times without a result\(states.isEmpty ? "" : " (\(states))"); their logs are in cache/slurm")
+      reasons[trial] =
+        "its Slurm tasks ended \(Self.fruitlessRounds + 1) times without a result\(states.isEmpty ? "" : " (\(states))"); their logs are in cache/slurm"
+      trialJobs.refuse(trial, because: reasons[trial]!)
     }
+    return reasons
   }
 }
 

@@ -42,6 +42,12 @@ struct Trainings: Sendable {
     return trained
   }
 
+  /// The trial's weights, where they are there.
+  func weightsAtHand(ofTrial trial: Int) throws -> NetworkWeights? {
+    guard let job = graph.trainingJob(of: trial) else { return nil }
+    return try find(job, for: session.folder.trial(graph.fingerprint(ofTrial: trial)), trial)?.network.weights
+  }
+
   private func finished(_ job: Job, for folder: TrialFolder, _ trial: Int) throws -> TrainedNetwork? {
     guard let (network, home) = try find(job, for: folder, trial) else { return nil }
     if home.path != folder.path { try write(network, to: folder, trial) }

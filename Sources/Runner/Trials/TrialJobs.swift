@@ -59,9 +59,31 @@ struct TrialJobs: Sendable {
       guard let record = folder.readRecord() else { throw UserError("\(folder.record): cannot be read back", exitCode: .inputOrOutputFailed) }
       let job = graph.job(.time, of: trial)?.fingerprint.description
       // A baseline has no network to time.
-      let isTimed = try job == nil || folder.log.lines().timing?.fingerprint == job
-      display.trialDone(trial, TrialScores(record, millisecondsPerPatch: isTimed ? nil : try takeTimes(trial, record, folder)))
+      var milliseconds: Double?
+      if try job != nil && folder.log.lines().timing?.fingerprint != job {
+        let network = try network(toTime: trial, trainings.network(ofTrial: trial).weights)
+        display.begin(trial, .time, of: TimesInTurn.rounds([network.settings]))
+        milliseconds = try takeTimes([network]) { display.update(trial, .time, done: $0) }[0]
+      }
+      display.trialDone(trial, TrialScores(record, millisecondsPerPatch: milliseconds))
     }
+  }
+
+  /// Takes the times of these trials again, all in turn; those without weights at hand are left out, with a warning.
+  /// - Throws: `UserError`, `OutOfMemory`; `CancellationError` after a signal: then all is as it was.
+  func timeInTurn(_ trials: [Int], say: (String) -> Void) throws {
+    var networks: [TimesInTurn.Network] = []
+    for trial in trials where graph.job(.time, of: trial) != nil && session.folder.trial(graph.fingerprint(ofTrial: trial)).hasScores {
+      if let weights = try trainings.weightsAtHand(ofTrial: trial) {
+        networks.append(try network(toTime: trial, weights))
+      } else {
+        display.message(trial, "its weights are not here: not timed again")
+      }
+    }
+    guard !networks.isEmpty else { return }
+    let rounds = TimesInTurn.rounds(networks.map(\.settings))
+    say("times of \(networks.count) trial\(networks.count == 1 ? "" : "s"), in turn: \(rounds) rounds")
+    _ = try takeTimes(networks) { say("times, in turn: round \($0) of \(rounds)") }
   }
 
   /// The trial cannot be run at all: its record says why.
@@ -116,7 +138,10 @@ struct TrialJobs: Sendable {
   /// Scores that are there outlast a timing that failed.
   private func fail(_ trial: Int, _ folder: TrialFolder, _ reason: String) {
     try? folder.log.append(.failed(reason: reason))
-    if !folder.hasScores { try? folder.write(record(of: trial, nil, [], failure: reason), masks: nil) }
+    // A record that cannot be read may be a good one.
+    if let there = try? folder.reportedRecord().map({ $0.failure == nil }) ?? false, !there {
+      try? folder.write(record(of: trial, nil, [], failure: reason), masks: nil)
+    }
     display.trialFailed(trial, reason)
   }
 
@@ -147,37 +172,23 @@ struct TrialJobs: Sendable {
     display.scored(trial)
   }
 
-  /// Writes the times into the trial's log: in both precisions, with one thread and with all, and where the time goes.
-  /// Returns the median of the trial's own, milliseconds a patch.
-  private func takeTimes(_ trial: Int, _ record: TrialRecord, _ folder: TrialFolder) throws -> Double {
-    let settings = session.experiment.trials[trial].settings, job = graph.job(.time, of: trial)!.fingerprint.description
-    let weights = try trainings.network(ofTrial: trial).weights, patches = try patches.scored(ofTrial: trial), log = try folder.log.lines()
-    // The trial's own last: the last timing of a log is the one that stands for it.
-    let kinds = TrainSettings.Precision.measured(last: settings.train.precision).flatMap { precision in
-      Set([1, session.timingThreads]).sorted().map { (precision: precision, threads: $0) }
+  /// Writes the times of these trials, taken in turn, into their logs. Returns the medians of their own, milliseconds a patch.
+  private func takeTimes(_ networks: [TimesInTurn.Network], progress: (Int) -> Void) throws -> [Double] {
+    let turn = try TimesInTurn(networks, threads: session.timingThreads, progress: progress, shouldStop: { Interrupts.signalReceived != nil })
+    return try zip(networks, turn.found).map { network, found in
+      let folder = session.folder.trial(graph.fingerprint(ofTrial: network.trial)), job = graph.job(.time, of: network.trial)!.fingerprint.description
+      guard let record = folder.readRecord() else { throw UserError("\(folder.record): cannot be read back", exitCode: .inputOrOutputFailed) }
+      let log = try folder.log.lines()
+      try folder.log.append(.profiled(fingerprint: job, profile: found.profile))
+      // The trial's own last: the last timing of a log is the one that stands for it.
+      let timings = found.times.enumerated().map { TimingRecord(record, $1, turn: turn.turn, isMain: $0 == found.times.count - 1, log) }
+      for timing in timings { try folder.log.append(.timed(fingerprint: job, timing: timing)) }
+      return timings.last!.millisecondsPerPatchMedian
     }
-    let passes = 1 + settings.evaluate.timingPasses
-    display.begin(trial, .time, of: passes * kinds.count)
-    try folder.log.append(
-      .profiled(fingerprint: job, profile: try OperationProfile(weights, settings, side: patches.size, threads: session.timingThreads)))
-    var median = 0.0
-    for (index, kind) in kinds.enumerated() {
-      var timed = settings
-      timed.train.precision = kind.precision
-      let timing = try PatchTiming(
-        weights, timed, patches, threads: kind.threads, progress: { display.update(trial, .time, done: index * passes + 1 + $0) },
-        shouldStop: { Interrupts.signalReceived != nil })
-      median = timing.median
-      try folder.log.append(
-        .timed(
-          fingerprint: job,
-          timing: TimingRecord(
-            trial: record.trial, seed: record.seed, threads: kind.threads, precision: kind.precision.rawValue,
-            millisecondsPerPatchMedian: timing.median, millisecondsPerPatchMinimum: timing.minimum, passes: timing.passes,
-            trainSeconds: log.trainingSeconds, peakRSSMegabytes: log.peakMegabytes ?? .nan, trainThreads: log.trainThreads,
-            isMain: index == kinds.count - 1)))
-    }
-    return median
+  }
+
+  private func network(toTime trial: Int, _ weights: NetworkWeights) throws -> TimesInTurn.Network {
+    TimesInTurn.Network(trial: trial, settings: session.experiment.trials[trial].settings, weights: weights, patches: try patches.scored(ofTrial: trial))
   }
 
   private func record(of trial: Int, _ training: TrainedWeights?, _ scores: [ImageScore], failure: String?) -> TrialRecord {
@@ -198,14 +209,6 @@ struct TrialJobs: Sendable {
   private static func line(_ error: any Error) -> String {
     let text = (error as? UserError)?.diagnostics.map { ($0.location.map { place in "\(place): " } ?? "") + $0.message }.joined(separator: "; ") ?? "\(error)"
     return text.split(whereSeparator: \.isNewline).joined(separator: " ")
-  }
-}
-
-extension TrainSettings.Precision {
-  /// What times are taken in: float32 and, where this processor multiplies it itself, bfloat16; in any case `own`, as the last.
-  fileprivate static func measured(last own: Self) -> [Self] {
-    let isNative = Processor.instructionSet(for: .bf16) != Processor.instructionSet(for: .f32)
-    return (isNative ? [.f32, .bf16] : [.f32]).filter { $0 != own } + [own]
   }
 }
 
