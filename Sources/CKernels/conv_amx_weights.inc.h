@@ -68,6 +68,9 @@ INLINE void make_neighbours(ck_amx_source line, const ck_amx_lines *l, int phase
   }
 }
 
+/// From any cell on.
+typedef float vec_of_halves __attribute__((vector_size(4 * LANES), aligned(2)));
+
 static void pack_x(const ck_amx_lines *l, ck_amx_source source, ptrdiff_t channel, float *to, float *made) {
   const ptrdiff_t a_phase = (l->columns + 2) * LANES, a_channel = l->phases * a_phase;
   for (int n = l->first; n < l->first + l->lines; n++, to += l->line) {
@@ -79,7 +82,7 @@ static void pack_x(const ck_amx_lines *l, ck_amx_source source, ptrdiff_t channe
         // A cell is half a float.
         const char *from = (const char *)(made + d * a_channel + l->taps[t].phase * a_phase + LANES) + 2 * l->taps[t].offset;
         float *at = to + d * channel + t * l->copy;
-        for (int i = 0; i < l->columns * LANES; i += LANES) store(at + i, there ? load((const float *)(from + 4 * i)) : (vec){0});
+        for (int i = 0; i < l->columns * LANES; i += LANES) store(at + i, there ? *(const vec_of_halves *)(from + 4 * i) : (vec){0});
       }
   }
 }

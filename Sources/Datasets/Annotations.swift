@@ -44,17 +44,7 @@ public struct Annotations: Sendable {
 
   private static func sorted(_ ids: some Collection<String>) -> [String] { ids.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) } }
 
-  /// One value beside 0 is a mask, whose connected regions (8-connected) are the objects; more values are labels.
-  private static func objects(in path: String) throws -> Truth {
-    let image = try ImageFile.readLabels(path: path)
-    let values = Set(image.pixels).subtracting([0]).sorted()
-    if values.count <= 1 {
-      let regions = image.map { UInt8($0 == 0 ? 0 : 1) }.connectedRegions(connectivity: 8)
-      return Truth(labels: regions.labels, count: regions.count)
-    }
-    let label = Dictionary(uniqueKeysWithValues: zip(values, Int32(1)...))
-    return Truth(labels: image.map { $0 == 0 ? 0 : label[$0]! }, count: values.count)
-  }
+  private static func objects(in path: String) throws -> Truth { try Truth(readFrom: ImageFile.readLabels(path: path), path: path) }
 
   private static func union(of folder: String) throws -> Truth {
     var labels: LabelImage?

@@ -58,21 +58,18 @@ public struct ImageFolder: Dataset {
     return try truth(Disk.bytes(of: path), path: path, of: item)
   }
 
-  /// Labels are objects, mostly in one piece. A binary mask whose edges were smoothed, by resizing say, has grey values there that are scattered about:
-  /// taken for labels they would be hundreds of objects.
-  private func requireLabels(_ labels: LabelImage, _ values: [Int32], _ path: String) throws {
-    let pieces = labels.piecesOfOneValue()
-    guard pieces > 4 * values.count else { return }
-    throw UserError.damaged(
-      path, "\(values.count) values beside 0, in \(pieces) pieces: a mask with soft edges, which would be read as so many labels",
-      hints: ["make it binary (0 and one value), or number the objects"])
-  }
-
   private func names(_ prefix: String) throws -> [String] {
     let folder = "\(root)/\(prefix)images"
     guard prefix.isEmpty || Disk.kind(folder) == .folder else { return [] }
     let names = try Disk.listPNG(folder)
     if prefix.isEmpty && names.isEmpty { throw UserError.missing(folder, "no PNG file in it") }
+    if let odd = names.first(where: { ![".png", ".PNG", ".Png"].contains($0.suffix(4)) }) {
+      throw UserError.damaged("\(folder)/\(odd)", "its name ends in neither .png nor .PNG")
+    }
+    var ids: Set<Substring> = []
+    if let second = names.first(where: { !ids.insert($0.dropLast(4)).inserted }) {
+      throw UserError.damaged("\(folder)/\(second)", "another image beside it has the same name up to upper and lower case")
+    }
     return names
   }
 
@@ -98,45 +95,13 @@ public struct ImageFolder: Dataset {
   private func path(_ kind: String, _ item: DatasetItem) -> String {
     let prefix = item.part == .test && Disk.kind("\(root)/test") == .folder ? "test/" : ""
     let path = "\(root)/\(prefix)\(kind)/\(item.id)"
-    return Disk.kind("\(path).png") == .file ? "\(path).png" : "\(path).PNG"
+    return ["png", "PNG", "Png"].map { "\(path).\($0)" }.first { Disk.kind($0) == .file } ?? "\(path).png"
   }
 
-  /// One value beside 0 is a mask: its connected regions (8-connected) are the objects. More values are labels.
   private func truth(_ bytes: [UInt8], path: String, of item: DatasetItem) throws -> Truth {
     let image = try decode(bytes, path: path)
     try requireSize(image.height, image.width, of: item, path: path)
     guard image.isGray else { throw UserError.damaged(path, "mask in colour; expected: a grey PNG, binary or with a label a pixel") }
-    let values = Set(image.labels.pixels).subtracting([0]).sorted()
-    if values.count <= 1 {
-      let regions = image.mask.connectedRegions(connectivity: 8)
-      return Truth(labels: regions.labels, count: regions.count)
-    }
-    try requireLabels(image.labels, values, path)
-    let label = Dictionary(uniqueKeysWithValues: zip(values, 1...))
-    return Truth(labels: image.labels.map { $0 == 0 ? 0 : Int32(label[$0]!) }, count: values.count)
-  }
-}
-
-extension LabelImage {
-  /// 8-connected pieces of one value; 0 is background.
-  fileprivate func piecesOfOneValue() -> Int {
-    var isSeen = [Bool](repeating: false, count: pixels.count), stack: [Int] = [], pieces = 0
-    for start in pixels.indices where pixels[start] != 0 && !isSeen[start] {
-      pieces += 1
-      isSeen[start] = true
-      stack.append(start)
-      while let place = stack.popLast() {
-        let y = place / width, x = place % width
-        for row in max(0, y - 1)...min(height - 1, y + 1) {
-          for column in max(0, x - 1)...min(width - 1, x + 1) {
-            let next = row * width + column
-            if isSeen[next] || pixels[next] != pixels[place] { continue }
-            isSeen[next] = true
-            stack.append(next)
-          }
-        }
-      }
-    }
-    return pieces
+    return try Truth(readFrom: image.labels, path: path)
   }
 }

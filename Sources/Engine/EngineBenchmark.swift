@@ -123,12 +123,12 @@ extension NetworkWeights {
 
 extension Program {
   /// Milliseconds a layer, medians over `rounds` slices.
-  func layerTimes(rounds: Int = 9, draw: DropoutDraw?) -> [EngineBenchmark.Result.Layer] {
+  func layerTimes(rounds: Int = 9) -> [EngineBenchmark.Result.Layer] {
     let clock = ContinuousClock()
     var times: [[Double]] = [], layers: [EngineBenchmark.Result.Layer] = []
     for round in 0..<rounds {
       var index = 0
-      profile(draw) { name, kind, backward, run in
+      profile { name, kind, backward, run in
         let before = clock.now
         run()
         let elapsed = (clock.now - before).seconds * 1e3

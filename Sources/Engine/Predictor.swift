@@ -59,5 +59,5 @@ public final class Predictor {
   }
 
   /// Milliseconds of every layer for one batch.
-  public func profile() -> [EngineBenchmark.Result.Layer] { program.layerTimes(draw: nil) }
+  public func profile() -> [EngineBenchmark.Result.Layer] { program.layerTimes() }
 }

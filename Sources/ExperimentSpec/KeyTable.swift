@@ -39,7 +39,7 @@ public enum KeyTable {
       "Batch norm after each convolution, or none."),
     Key("model.dropout", \.model.dropout, .rate,
       defaultBy: { [.unet, .unetPlusPlus].contains($0.model.architecture) ? (0.5, "the public Keras network's") : (0, "none in unet+") },
-      stated: false, "Drop-out rate: unet after levels N−1 and N, unet++ after each convolution."),
+      stated: false, "Drop-out rate: unet after levels N−1 and N, unet++ after each convolution, unet+ after each block."),
 
     Key("data.source", \.data.source, default: .dsb2018, "The 2018 Data Science Bowl, a folder of images and masks, or synthetic nuclei."),
     Key("data.root", \.data.root, default: "", effect: [realData], "The data's folder; empty: --data, $RUNNER_DATA or the user's cache."),

@@ -14,19 +14,6 @@ extension Image where Pixel == Float {
   }
 }
 
-extension Image where Pixel == RGB {
-  /// Bilinear in each channel, as for grey images.
-  public func resized(width newWidth: Int, height newHeight: Int) -> RGBImage {
-    func channel(_ path: KeyPath<RGB, UInt8>) -> [Float] {
-      map { Float($0[keyPath: path]) }.resized(width: newWidth, height: newHeight).pixels
-    }
-    let (red, green, blue) = (channel(\.red), channel(\.green), channel(\.blue))
-    return RGBImage(
-      width: newWidth, height: newHeight,
-      pixels: red.indices.map { RGB(UInt8(red[$0].rounded()), UInt8(green[$0].rounded()), UInt8(blue[$0].rounded())) })
-  }
-}
-
 /// The two pixels that each new pixel of a line lies between, and the share of the second.
 private func taps(_ count: Int, _ newCount: Int) -> [(low: Int, high: Int, share: Float)] {
   precondition(count > 0 && newCount >= 0, "\(count) pixels to \(newCount)")

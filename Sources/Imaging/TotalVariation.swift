@@ -106,7 +106,7 @@ private func renewP(
   _ u: UnsafePointer<Float>, below: UnsafePointer<Float>?, _ down: UnsafeMutablePointer<Float>, _ across: UnsafeMutablePointer<Float>,
   _ norm: UnsafeMutablePointer<Float>, _ width: Int, _ weight: Float
 ) {
-  let tau: Float = 0.25, ratio = tau / weight
+  let tau: Float = 0.25, ratio = tau / max(weight, 1e-30)  // below, the ratio would be infinite: 0 · ∞ is no number
   // A difference across the border is zero: taken against the row itself, and against the last column itself below.
   let next = below ?? u
   for x in 0..<(width - 1) {

@@ -58,7 +58,7 @@ public final class ParameterMemory {
     return sum
   }
 
-  /// The values by name.
+  /// Each parameter's values, in the network's order.
   public func snapshot() -> [[Float]] {
     parameters.indices.map { Array(UnsafeBufferPointer(start: value($0), count: parameters[$0].declaration.count)) }
   }

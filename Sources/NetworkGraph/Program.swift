@@ -129,7 +129,7 @@ public final class Program {
   }
 
   /// Runs `body` around every step of forward (and backward): for timing by operation.
-  public func profile(_ draw: DropoutDraw? = nil, _ body: (_ name: String, _ kind: String, _ backward: Bool, _ run: () -> Void) -> Void) {
+  public func profile(_ body: (_ name: String, _ kind: String, _ backward: Bool, _ run: () -> Void) -> Void) {
     prepare()
     for (index, step) in steps.enumerated() {
       body(step.name, network.nodes[index].operation.kind, false) { step.operation.forward(step.frame) }

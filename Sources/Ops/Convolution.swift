@@ -7,7 +7,7 @@ import TensorCore
 /// Inputs are read where they stand: a concatenation in front of a convolution costs nothing (fusion pass). `form` also
 /// covers the transposed convolution, which is this operation's gradient with respect to x, and a convolution of the
 /// input enlarged twice by nearest neighbour, worked in four phases without the enlarged tensor
-/// (9/16 of the multiply–adds for a 2 × 2 kernel, 4/9 for 3 × 3).
+/// (9/16 of the multiply–adds for a 2 × 2 kernel, 4/9 for 3 × 3; 4/16 in `enlarged.c`).
 public struct Convolution: Operation, Hashable {
   public enum Form: Sendable, Hashable { case plain, transposed, afterNearest2 }
   public var filters: Int

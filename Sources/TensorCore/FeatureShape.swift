@@ -30,8 +30,4 @@ public struct Tensor<Scalar: BinaryFloatingPoint & Sendable>: Sendable, Equatabl
     get { values[offset(n, c, y, x)] }
     set { values[offset(n, c, y, x)] = newValue }
   }
-  /// The same numbers in another precision.
-  public func converted<Other: BinaryFloatingPoint & Sendable>(to: Other.Type) -> Tensor<Other> {
-    Tensor<Other>(images: images, shape: shape, values: values.map { Other($0) })
-  }
 }

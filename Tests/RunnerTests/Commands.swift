@@ -72,7 +72,7 @@ struct Bench {
 
   func report(_ place: String, transcript: Transcript = Transcript(), check: Bool = false) async -> ExitCode {
     var options = RunOptions()
-    if place != results { options.out = results }
+    if place.hasSuffix(".yaml") { options.out = results }
     let asked = options
     let surroundings = transcript.surroundings(cache: "\(folder.path)/cache")
     return await Runner.exitCode(surroundings) { try await Runner.report(place, asked, check: check, surroundings) }

@@ -11,7 +11,7 @@ extension Runs { @Suite struct FaultTests {
     let bench = try Bench(), transcript = Transcript()
     let spec = try bench.spec(extra: "sweep: {grid: {seed: [1, 2]}}")
     #expect(await bench.run(spec, transcript: transcript) { $0.only = ["V-Net"] } == .badCommandOrSpec)
-    #expect(transcript.errors.hasSuffix("--only V-Net: no trial of tiny is called so\n  trials: U-Net, U-Net+\n"), "\(transcript.errors)")
+    #expect(transcript.errors.hasSuffix("--only 'V-Net': no trial of tiny is called so\n  trials: U-Net; U-Net+\n"), "\(transcript.errors)")
   }
 
   @Test func aLockedFolderNamesItsHolder() async throws {
@@ -35,7 +35,7 @@ extension Runs { @Suite struct FaultTests {
     #expect(await bench.run(spec) { $0.overrides = ["train.epochs=0"] } == .badCommandOrSpec)
     let nobody = Transcript()
     #expect(await bench.run(spec, transcript: nobody) { $0.only = ["V-Net"] } == .badCommandOrSpec)
-    #expect(nobody.errors.contains("trials: U-Net, U-Net+"))
+    #expect(nobody.errors.contains("trials: U-Net; U-Net+"))
     #expect(!FileManager.default.fileExists(atPath: bench.results))
   }
 

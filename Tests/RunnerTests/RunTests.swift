@@ -264,7 +264,7 @@ extension Runs { @Suite struct RunTests {
     let spec = try bench.spec(trials: "[{name: U-Net, model.architecture: unet}]", extra: "patches.split: image\nsweep.grid.seed: [1, 2, 3]")
     #expect(await bench.run(spec) { $0.overrides = ["evaluate.on=validation"] } == .done)
     let report = try bench.steadyFiles()["report.md"]!
-    #expect(report.contains("**Scored on validation images**") && report.contains("means over the 1 validation images"))
+    #expect(report.contains("**Scored on validation images**") && report.contains("means over the 1 validation image"))
     let folders = try ResultsFolder(path: bench.results).allTrials()
     let scored = folders.compactMap { $0.readRecord() }.map { ($0.seed, $0.images.map(\.image)) }
     #expect(scored.count == 3)

@@ -132,8 +132,7 @@ void ck_nearest2_backward(const float *dy, float *dx, int64_t planes, int height
 
 // ---- Batch normalisation (one channel a call: images × pixels values, images `image_stride` apart) --------------
 
-/// sums[0] = Σx, sums[1] = Σ(x − x₀)² about a running shift chosen by the kernel so that the variance does not cancel;
-/// returned as mean and biased variance: moments[0] = mean, moments[1] = variance.
+/// moments[0] = mean, moments[1] = biased variance; each block of values about its own mean, then joined, so that the variance does not cancel.
 void ck_batchnorm_moments(const float *x, int images, int64_t image_stride, int64_t pixels, float moments[2]);
 /// y = [relu](scale·x + shift).
 void ck_scale_shift(const float *x, float *y, int64_t count, float scale, float shift, int relu);

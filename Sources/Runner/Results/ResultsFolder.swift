@@ -106,8 +106,7 @@ struct TrialFolder: Sendable {
 
   /// Whether a record is there that cannot be relied on; not one that cannot be read.
   var hasDamagedRecord: Bool {
-    guard FileManager.default.fileExists(atPath: record), let sealed = try? sealedRecord() else { return false }
-    return sealed == nil
+    do { return try FileManager.default.fileExists(atPath: record) && sealedRecord() == nil } catch { return false }
   }
 
   /// A warning for each damaged file that the report is made of: what it is and what comes of it. Throws as `reportedRecord`.
