@@ -44,7 +44,7 @@ struct ClaimsSection {
     let interval = row.low == nil ? "–" : "\(number(row.low, row, metric)) … \(amount(row.high, row, metric))"
     return [
       Markdown.plain(row.claim) + mark, metric.label, measured, asked(row, metric), row.difference == nil ? "–" : amount(row.difference, row, metric), interval,
-      pValue(row.pHolm), judgedBy(row), "**\(row.verdict)**",
+      pValue(row.pHolm), judgedBy(row), "**\(row.verdict)**\(row.isOfItsTrainingsAlone ? ", for these trainings" : "")",
     ]
   }
 
@@ -95,7 +95,7 @@ struct ClaimsSection {
       notes.append(
         "*Paired bootstrap*: \(Numbers.grouped(Bootstrap.resamples)) resamples; each draws the \(scored.name) with replacement, the same for both sides, and, of a side "
           + "with n ≥ 2 seeds, n − 1 of them with replacement; percentile interval, not corrected, and two-sided p. Two trials are compared at the seeds both have."
-          + (seeds < 2 ? " With one seed interval and verdict say what other \(scored.name) might give of these two trainings, not what other trainings would." : ""))
+          + (seeds < 2 ? " With one seed interval and verdict say what other \(scored.name) might give of these trainings, not what other trainings would." : ""))
     }
     if asks("over_seeds") {
       notes.append("*Over seeds*: Student's t over trainings that differ in their seed, paired by seed; one training alone tells nothing of others.")
@@ -116,6 +116,9 @@ struct ClaimsSection {
 }
 
 extension ClaimRow {
+  /// Told, of images, from one seed a side.
+  fileprivate var isOfItsTrainingsAlone: Bool { p != nil && images != nil && seeds == 1 && verdict != Verdict.open.rawValue }
+
   /// Whether all that it compares is there.
   fileprivate var isMeasured: Bool { trialMean != nil && referenceMean != nil }
 }
