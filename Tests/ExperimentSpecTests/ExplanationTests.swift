@@ -14,7 +14,7 @@ import Testing
     let path = folder.url.path
     func explain(_ key: String) throws -> String { try experiment.explain(key).replacingOccurrences(of: path + "/", with: "") }
     #expect(try explain("model.dropout") == """
-      model.dropout: Drop-out rate: unet after levels N−1 and N, unet++ after each convolution.
+      model.dropout: Drop-out rate: unet after levels N−1 and N, unet++ after each convolution, unet+ after each block.
       accepted: a number, at least 0 and below 1
       not stated in the paper: the default is this program's choice
 
