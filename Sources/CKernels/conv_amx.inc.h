@@ -172,23 +172,23 @@ typedef struct {
   ptrdiff_t a_channel;                 // from the first of a pair to its second
   float bias[2];
   int paired, relu;
-} exit_of;
+} channel_output;
 
-INLINE exit_of exit_of_channel(const ck_amx_block *b, int o, int rows) {
+INLINE channel_output output_of(const ck_amx_block *b, int o, int rows) {
   const float none = -0.0f;            // changes nothing, not even −0
   const int paired = b->paired[o];
-  return (exit_of){.a_channel = rows * CK_TILE, .bias = {b->bias ? b->bias[o] : none, b->bias && paired ? b->bias[o + 1] : none},
+  return (channel_output){.a_channel = rows * CK_TILE, .bias = {b->bias ? b->bias[o] : none, b->bias && paired ? b->bias[o + 1] : none},
                    .paired = paired, .relu = b->relu};
 }
 
-INLINE vec finished(const exit_of *e, int second, const float *sums) {
-  const vec v = load(sums + second * e->a_channel) + e->bias[second];
-  return e->relu ? positive(v) : v;
+INLINE vec finished(const channel_output *c, int second, const float *sums) {
+  const vec v = load(sums + second * c->a_channel) + c->bias[second];
+  return c->relu ? positive(v) : v;
 }
 
-INLINE vec leaving(const exit_of *e, const float *sums) {
-  const vec first = finished(e, 0, sums);
-  return e->paired ? words(first, finished(e, 1, sums)) : first;
+INLINE vec leaving(const channel_output *c, const float *sums) {
+  const vec first = finished(c, 0, sums);
+  return c->paired ? words(first, finished(c, 1, sums)) : first;
 }
 
 // A block's vectors go to lines of as many planes, and every one waits for its line unless that was asked for: the next block's lie right behind.
@@ -197,15 +197,15 @@ static void store_block(const ck_amx_block *b, int rows, const float *sums) {
   const int channels = b->channels, high = b->rows, columns = b->columns;
   const ptrdiff_t to_row = b->to_row;
   for (int o = 0, step; o < channels; o += step) {
-    const exit_of e = exit_of_channel(b, o, rows);
-    step = 1 + e.paired;
+    const channel_output c = output_of(b, o, rows);
+    step = 1 + c.paired;
     if (!b->to[o]) continue;
     const int accumulate = b->accumulate[o];
     const float *from = sums + o * rows * CK_TILE;
     float *to = b->to[o] + b->first;
     for (int r = 0; r < high; r++, to += to_row, from += CK_TILE) {
       __builtin_prefetch(to + LANES, 1);
-      store_some(to, leaving(&e, from), columns, accumulate);
+      store_some(to, leaving(&c, from), columns, accumulate);
     }
   }
 }
@@ -214,8 +214,8 @@ static void interleave_block(const ck_amx_block *b, int rows, const float *even,
   const int channels = b->channels, high = b->rows, columns = b->columns;
   const ptrdiff_t to_row = b->to_row;
   for (int o = 0, step; o < channels; o += step) {
-    const exit_of e = exit_of_channel(b, o, rows);
-    step = 1 + e.paired;
+    const channel_output c = output_of(b, o, rows);
+    step = 1 + c.paired;
     if (!b->to[o]) continue;
     const int accumulate = b->accumulate[o];
     ptrdiff_t i = o * rows * CK_TILE;
@@ -223,7 +223,7 @@ static void interleave_block(const ck_amx_block *b, int rows, const float *even,
     for (int r = 0; r < high; r++, to += to_row, i += CK_TILE) {
       __builtin_prefetch(to + 2 * LANES, 1);
       __builtin_prefetch(to + 3 * LANES, 1);
-      const vec a = leaving(&e, even + i), z = leaving(&e, odd + i);
+      const vec a = leaving(&c, even + i), z = leaving(&c, odd + i);
       store_some(to, ZIP_LOW(a, z), columns, accumulate);
       store_some(to + LANES, ZIP_HIGH(a, z), columns - LANES, accumulate);
     }

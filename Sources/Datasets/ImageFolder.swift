@@ -58,13 +58,16 @@ public struct ImageFolder: Dataset {
     return try truth(Disk.bytes(of: path), path: path, of: item)
   }
 
+  /// What an item's id leaves off its file's name.
+  private static let endings = [".png", ".PNG", ".Png"]
+
   private func names(_ prefix: String) throws -> [String] {
     let folder = "\(root)/\(prefix)images"
     guard prefix.isEmpty || Disk.kind(folder) == .folder else { return [] }
     let names = try Disk.listPNG(folder)
     if prefix.isEmpty && names.isEmpty { throw UserError.missing(folder, "no PNG file in it") }
-    if let odd = names.first(where: { ![".png", ".PNG", ".Png"].contains($0.suffix(4)) }) {
-      throw UserError.damaged("\(folder)/\(odd)", "its name ends in neither .png nor .PNG")
+    if let odd = names.first(where: { !Self.endings.contains(String($0.suffix(4))) }) {
+      throw UserError.damaged("\(folder)/\(odd)", "its name ends in none of \(Self.endings.joined(separator: ", "))")
     }
     var ids: Set<Substring> = []
     if let second = names.first(where: { !ids.insert($0.dropLast(4)).inserted }) {
@@ -77,7 +80,7 @@ public struct ImageFolder: Dataset {
   private func requireImages(ofMasks prefix: String, _ images: [String]) throws {
     let folder = "\(root)/\(prefix)masks"
     guard Disk.kind(folder) == .folder else { return }
-    let lone = try Disk.listPNG(folder).filter { !Set(images).contains($0) }
+    let known = Set(images), lone = try Disk.listPNG(folder).filter { !known.contains($0) }
     guard let first = lone.first else { return }
     throw UserError.missing(
       "\(folder)/\(first)", "mask without an image: no file \(prefix)images/\(first)" + (lone.count > 1 ? ", and \(lone.count - 1) more" : ""),
@@ -95,7 +98,7 @@ public struct ImageFolder: Dataset {
   private func path(_ kind: String, _ item: DatasetItem) -> String {
     let prefix = item.part == .test && Disk.kind("\(root)/test") == .folder ? "test/" : ""
     let path = "\(root)/\(prefix)\(kind)/\(item.id)"
-    return ["png", "PNG", "Png"].map { "\(path).\($0)" }.first { Disk.kind($0) == .file } ?? "\(path).png"
+    return Self.endings.map { path + $0 }.first { Disk.kind($0) == .file } ?? path + Self.endings[0]
   }
 
   private func truth(_ bytes: [UInt8], path: String, of item: DatasetItem) throws -> Truth {

@@ -8,6 +8,7 @@ public struct ExperimentGraph: Sendable {
   /// Every job after its inputs: trial by trial in the report's order, a shared job where its first trial needs it, the report last.
   public let jobs: [Job]
   private let indices: [Job.ID: Int]
+  private let places: [JobKind: [Int: Int]]
 
   /// What the fingerprints cover beside the spec.
   public struct Conditions: Sendable {
@@ -27,8 +28,7 @@ public struct ExperimentGraph: Sendable {
     var builder = Builder(conditions: conditions)
     for (index, trial) in experiment.trials.enumerated() { builder.addTrial(trial.settings, index) }
     builder.addReport(experiment)
-    jobs = builder.jobs
-    indices = builder.indices
+    (jobs, indices, places) = (builder.jobs, builder.indices, builder.places)
   }
 
   public subscript(id: Job.ID) -> Job {
@@ -37,7 +37,10 @@ public struct ExperimentGraph: Sendable {
   }
 
   /// The job of `kind` that serves trial number `trial`; nil where the trial has none (no fine-tuning, nothing to train).
-  public func job(_ kind: JobKind, of trial: Int) -> Job? { jobs.first { $0.kind == kind && $0.trials.contains(trial) } }
+  public func job(_ kind: JobKind, of trial: Int) -> Job? { place(kind, of: trial).map { jobs[$0] } }
+
+  /// Where in `jobs` that job stands.
+  public func place(_ kind: JobKind, of trial: Int) -> Int? { places[kind]?[trial] }
 
   /// The last job that changes the trial's weights; nil where it has none.
   public func trainingJob(of trial: Int) -> Job? { job(.fineTune, of: trial) ?? job(.train, of: trial) }
@@ -64,6 +67,8 @@ private struct Builder {
   let conditions: ExperimentGraph.Conditions
   var jobs: [Job] = []
   var indices: [Job.ID: Int] = [:]
+  /// By kind and trial.
+  var places: [JobKind: [Int: Int]] = [:]
 
   mutating func addTrial(_ settings: TrialSettings, _ trial: Int) {
     let index = add(.index, settings, trial, inputs: [])
@@ -86,7 +91,7 @@ private struct Builder {
     var settings = reportSettings(of: experiment)
     // Which trial is which: inputs are the same set where two trials change places.
     for trial in experiment.trials.indices {
-      let own = jobs.filter { ($0.kind == .evaluate || $0.kind == .time) && $0.trials.contains(trial) }.map(\.fingerprint.description)
+      let own = [JobKind.evaluate, .time].compactMap { places[$0]?[trial] }.map { jobs[$0].fingerprint.description }
       settings.append(Setting(key: "jobs of trials[\(trial)]", value: own.joined(separator: " ")))
     }
     append(.report, settings, trials: Array(experiment.trials.indices), inputs: inputs)
@@ -107,10 +112,12 @@ private struct Builder {
     covered.append(Setting(key: "meaning of \(kind.rawValue)", value: "\(kind.meaningVersion)"))
     let fingerprint = Fingerprint(of: [kind.rawValue] + inputs + covered.flatMap { [$0.key, $0.value] })
     let id = "\(kind.rawValue)-\(fingerprint)"
-    if let index = indices[id] {
-      jobs[index].trials += trials
+    let place = indices[id] ?? jobs.count
+    for trial in trials { places[kind, default: [:]][trial] = place }
+    if place < jobs.count {
+      jobs[place].trials += trials
     } else {
-      indices[id] = jobs.count
+      indices[id] = place
       jobs.append(Job(id: id, kind: kind, trials: trials, inputs: inputs, fingerprint: fingerprint, settings: covered))
     }
     return id

@@ -70,7 +70,7 @@ extension ReportData {
       let bootstrap = Bootstrap(sides) { claim.quantity($0[0], $0.count > 1 ? $0[1] : theirs) }
       tested(bootstrap.quantity, bootstrap.low, bootstrap.high, bootstrap.p(at:))
     case ("over_seeds", .training(let value)):
-      let quantities = quantitiesBySeed(claim, value, at: seeds)
+      let quantities = quantitiesBySeed(claim, value)
       row.seeds = quantities.count
       guard let t = StudentT(quantities) else { break }
       tested(t.mean, t.low, t.high, t.p(at:))
@@ -88,7 +88,7 @@ extension ReportData {
   }
 
   /// Of two trials, the seeds that both have: at one seed they train and validate on the same patches, so that what is compared is the networks.
-  /// nil, all there are, where they share none, and for what does not depend on seeds.
+  /// nil, all there are, where they share none, and for times, which are compared by their turn.
   private func comparedSeeds(_ claim: Claim, _ metric: Metric) -> Set<Int>? {
     guard case .trial(let name) = claim.reference, !metric.isClock else { return nil }
     let shared = Set(seeds(of: claim.trial)).intersection(seeds(of: name))
@@ -116,8 +116,8 @@ extension ReportData {
     return (tables.map { $0.map { table in shared.map { table[$0]! } } }, shared.count)
   }
 
-  /// The claim's quantity, one a seed; of two trials that share no seed, none.
-  private func quantitiesBySeed(_ claim: Claim, _ value: (TrialRow) -> Double?, at compared: Set<Int>?) -> [Double] {
+  /// The claim's quantity, one a seed that both sides have.
+  private func quantitiesBySeed(_ claim: Claim, _ value: (TrialRow) -> Double?) -> [Double] {
     func bySeed(_ name: String) -> [Int: Double] {
       Dictionary(trials.filter { $0.trial == name && $0.status == "done" }.compactMap { row in value(row).map { (row.seed, $0) } }, uniquingKeysWith: { $1 })
     }
@@ -126,7 +126,7 @@ extension ReportData {
     case .number(let number): return ours.sorted { $0.key < $1.key }.map { claim.quantity($0.value, number) }
     case .trial(let name):
       let theirs = bySeed(name)
-      return (compared ?? []).sorted().compactMap { seed in ours[seed].flatMap { value in theirs[seed].map { claim.quantity(value, $0) } } }
+      return ours.sorted { $0.key < $1.key }.compactMap { seed, value in theirs[seed].map { claim.quantity(value, $0) } }
     }
   }
 

@@ -50,7 +50,7 @@ extension Collection where Element == Double {
   }
 
   /// The middle value, or the mean of the two in the middle.
-  var median: Double? {
+  public var median: Double? {
     guard !isEmpty else { return nil }
     let sorted = sorted(), half = count / 2
     return count % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2

@@ -40,9 +40,9 @@ public enum Report {
 
   /// What the report in a folder shows of its trials; nil where there is none, or one that cannot be read.
   public static func shown(in folder: URL) -> [ShownTrial]? {
-    guard let data = try? ReportData.read(folder) else { return nil }
-    return data.trials.map { row in
-      let times = data.timings.map(\.timing).filter { $0.trial == row.trial && $0.seed == row.seed }
+    guard let trials: [TrialRow] = try? CSVFile.read(in: folder), let timings: [TimingRow] = try? CSVFile.read(in: folder) else { return nil }
+    return trials.map { row in
+      let times = timings.map(\.timing).filter { $0.trial == row.trial && $0.seed == row.seed }
       return ShownTrial(
         trial: row.trial, seed: row.seed, status: row.status, fingerprint: row.fingerprint, milliseconds: Set(times.map(\.millisecondsPerPatchMedian)))
     }
@@ -164,4 +164,13 @@ private struct Provenance: Encodable {
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
     return String(decoding: try encoder.encode(self), as: UTF8.self) + "\n"
   }
+}
+
+/// What a report shows of a trial: as what (`done`, `failed`, `missing`), of which fingerprint ("" where it is missing), and with which times.
+public struct ShownTrial: Sendable, Hashable {
+  public var trial: String
+  public var seed: Int
+  public var status: String
+  public var fingerprint: String
+  public var milliseconds: Set<Double>
 }

@@ -74,15 +74,6 @@ public struct ExpectedTrial: Sendable, Hashable {
   public init(trial: String, seed: Int) { (self.trial, self.seed) = (trial, seed) }
 }
 
-/// What a report shows of a trial: as what (`done`, `failed`, `missing`), of which fingerprint ("" where it is missing), and with which times.
-public struct ShownTrial: Sendable, Hashable {
-  public var trial: String
-  public var seed: Int
-  public var status: String
-  public var fingerprint: String
-  public var milliseconds: Set<Double>
-}
-
 /// A setting: dotted key, value as text, and what it means or why it was chosen.
 public struct SettingRow: Sendable, Hashable {
   public var key: String

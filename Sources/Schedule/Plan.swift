@@ -21,12 +21,10 @@ public struct Plan: Sendable {
   }
 
   public let graph: ExperimentGraph
-  /// Every job after its inputs.
+  /// One a job of the graph, in its order: every job after its inputs.
   public let steps: [Step]
 
-  public func step(_ kind: JobKind, of trial: Int) -> Step? { places[kind]?[trial].map { steps[$0] } }
-  /// Where in `steps` a trial's job of a kind stands.
-  private let places: [JobKind: [Int: Int]]
+  public func step(_ kind: JobKind, of trial: Int) -> Step? { graph.place(kind, of: trial).map { steps[$0] } }
   public var hasWork: Bool { steps.contains { $0.state != .cached } }
   public func mustDo(_ job: Job) -> Bool { steps.contains { $0.job.id == job.id && $0.state != .cached } }
   /// Steps to be done, in order.
@@ -55,9 +53,6 @@ public struct Plan: Sendable {
       }
     }
     self.steps = steps
-    var places: [JobKind: [Int: Int]] = [:]
-    for (place, step) in steps.enumerated() { for trial in step.job.trials where places[step.job.kind]?[trial] == nil { places[step.job.kind, default: [:]][trial] = place } }
-    self.places = places
   }
 
   /// A job runs where its result is missing and something wanted needs it; what is wanted are scores, times and the report.

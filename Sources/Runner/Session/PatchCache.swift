@@ -19,14 +19,13 @@ final class PatchCache: Sendable {
 
   init(_ session: Session, _ display: ProgressDisplay) { (self.session, self.display) = (session, display) }
 
-  private static func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
-
   func training(ofTrial trial: Int) throws -> PatchStore {
     let key = session.graph.job(.patches, of: trial)!.fingerprint
     let data = session.data(ofTrial: trial), settings = session.experiment.trials[trial].settings, display = display
     return try training.withLock { kept in
       try store(key, "training", in: &kept) {
-        display.begin(trial, .patches, of: data.index.training.count, "preparing the patches of \(Self.count(data.index.training.count, "training image"))")
+        let count = data.index.training.count
+        display.begin(trial, .patches, of: count, "preparing the patches of \(count) training image\(count == 1 ? "" : "s")")
         return try PatchStore.prepare(data.index.training, of: data.dataset, .training(settings), threads: session.cores) { done, _ in
           display.update(trial, .patches, done: done)
           try Interrupts.check()
@@ -47,7 +46,7 @@ final class PatchCache: Sendable {
     let data = session.data(ofTrial: trial), images = data.scoredImages(settings), display = display
     return try scored.withLock { kept in
       try store(key, part, in: &kept) {
-        display.begin(trial, .patches, of: images.count, "preparing the patches of \(Self.count(images.count, "\(part) image"))")
+        display.begin(trial, .patches, of: images.count, "preparing the patches of \(images.count) \(part) image\(images.count == 1 ? "" : "s")")
         return try PatchStore.prepare(images, of: data.dataset, .scoring(settings), threads: session.cores) { done, _ in
           display.update(trial, .patches, done: done)
           try Interrupts.check()

@@ -125,9 +125,10 @@ public enum Runner {
     case .local:
       session.folder.removeLeftovers()
       let executor = try LocalExecutor(session, options, console)
-      let found = try executor.run()
+      var found = try executor.run()
       if found.signal == nil, try options.retime || (found.failures.isEmpty && session.claimsWaitForTimesInTurn()) {
-        try executor.timeInTurn(options.retime ? session.selected : Array(session.experiment.trials.indices)) { console.say(.message($0)) }
+        let trials = options.retime ? session.selected : Array(session.experiment.trials.indices)
+        do { try executor.timeInTurn(trials) { console.say(.message($0)) } } catch is CancellationError { found.signal = Interrupts.signalReceived }
       }
       outcome = found
     case .slurm: outcome = try await SlurmExecutor(session, options, surroundings).run()
@@ -202,7 +203,7 @@ public enum Runner {
     guard try session.damage.isEmpty || session.folder.allTrials().contains(where: { $0.readRecord() != nil }) else {
       throw UserError("\(session.folder.path): no record is left that is not damaged", exitCode: .damagedData)
     }
-    guard try session.hasTrace() else {
+    guard session.hasTrace else {
       throw UserError(
         "\(session.folder.path): nothing of these settings; its trials have others", exitCode: .inputOrOutputFailed,
         hints: ["runner report \(session.folder.path) reports what is there", "runner run \(place) runs these"])

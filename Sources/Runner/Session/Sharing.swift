@@ -19,7 +19,7 @@ extension Session {
   }
 
   /// Whether any of the trials has begun here.
-  func hasTrace() throws -> Bool {
+  var hasTrace: Bool {
     experiment.trials.indices.contains { FileManager.default.fileExists(atPath: folder(ofTrial: $0).path) }
   }
 

@@ -62,7 +62,8 @@ extension Snapshot {
     for job in graph.jobs where job.kind == .patches && FileManager.default.fileExists(atPath: folder.patches(job.fingerprint, "training")) {
       finished.insert(job.fingerprint)
     }
-    if let report = folder.reportFingerprint(), try Self.isUpToDate(folder, graph, earlier) { finished.insert(report) }
+    let report = graph.jobs.last!.fingerprint
+    if folder.reportFingerprint() == report, try Self.isUpToDate(folder, graph, earlier) { finished.insert(report) }
   }
 
   /// Whether the report shows each trial as it stands now. A run that is killed between a record and the report leaves one that does not.

@@ -207,7 +207,7 @@ struct SlurmExecutor {
     for trial in trials {
       let states = Set(endings.filter { $0.key.index == trial && $0.value != "COMPLETED" }.map(\.value)).sorted().joined(separator: ", ")
       reasons[trial] =
-        "its Slurm tasks ended \(Self.fruitlessRounds + 1) times without a result\(states.isEmpty ? "" : " (\(states))"); their logs are in cache/slurm"
+        "its Slurm tasks ended \(Self.fruitlessRounds) times in a row without getting on\(states.isEmpty ? "" : " (\(states))"); their logs are in cache/slurm"
       trialJobs.refuse(trial, because: reasons[trial]!)
     }
     return reasons

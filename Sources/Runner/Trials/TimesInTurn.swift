@@ -89,19 +89,12 @@ struct TimesInTurn {
   }
 }
 
-extension [Double] {
-  fileprivate var median: Double {
-    let sorted = sorted(), middle = count / 2
-    return count % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-  }
-}
-
 extension TimingRecord {
   /// - Parameter log: of the trial, for what its training took.
   init(_ record: TrialRecord, _ time: (precision: TrainSettings.Precision, threads: Int, passes: [Double]), turn: String, isMain: Bool, _ log: [LogLine]) {
     self.init(
       trial: record.trial, seed: record.seed, threads: time.threads, precision: time.precision.rawValue,
-      millisecondsPerPatchMedian: time.passes.median, millisecondsPerPatchMinimum: time.passes.min()!, passes: time.passes,
+      millisecondsPerPatchMedian: time.passes.median!, millisecondsPerPatchMinimum: time.passes.min()!, passes: time.passes,
       trainSeconds: log.trainingSeconds, peakRSSMegabytes: log.peakMegabytes ?? .nan, trainThreads: log.trainThreads, isMain: isMain, turn: turn)
   }
 }
@@ -135,8 +128,8 @@ extension OperationProfile {
       threads: rounds[0].threads,
       operations: rounds[0].operations.enumerated().map { index, operation in
         OperationTime(
-          operation: operation.operation, milliseconds: rounds.map { $0.operations[index].milliseconds }.median, multiplyAdds: operation.multiplyAdds)
+          operation: operation.operation, milliseconds: rounds.map { $0.operations[index].milliseconds }.median!, multiplyAdds: operation.multiplyAdds)
       },
-      concatenationAsCopies: rounds.map(\.concatenationAsCopies).median, leastShare: shares.min(), largestShare: shares.max())
+      concatenationAsCopies: rounds.map(\.concatenationAsCopies).median!, leastShare: shares.min(), largestShare: shares.max())
   }
 }

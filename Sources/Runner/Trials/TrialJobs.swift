@@ -139,9 +139,8 @@ struct TrialJobs: Sendable {
   private func fail(_ trial: Int, _ folder: TrialFolder, _ reason: String) {
     try? folder.log.append(.failed(reason: reason))
     // A record that cannot be read may be a good one.
-    if let there = try? folder.reportedRecord().map({ $0.failure == nil }) ?? false, !there {
-      try? folder.write(record(of: trial, nil, [], failure: reason), masks: nil)
-    }
+    let mayHaveScores = (try? folder.reportedRecord().map { $0.failure == nil } ?? false) ?? true
+    if !mayHaveScores { try? folder.write(record(of: trial, nil, [], failure: reason), masks: nil) }
     display.trialFailed(trial, reason)
   }
 
