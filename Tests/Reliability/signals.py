@@ -113,9 +113,15 @@ def main():
             print(f"{phase}: {len(rows)} signals sent, {len(faults)} wrong so far", flush=True)
 
         for number in range(options.each):
-            process, wrong = start(), []
-            await_phase(process, PHASES["training"], out)
-            time.sleep(0.1 + 0.02 * number)
+            # On a busy machine this script may sleep through the epoch: then nothing was tested, and another run is started.
+            for _ in range(5):
+                process, wrong = start(), []
+                await_phase(process, PHASES["training"], out)
+                time.sleep(0.1 + 0.02 * number)
+                if not logged(out, "epoch"):
+                    break
+                process.kill()
+                process.wait()
             sent = time.monotonic()
             process.send_signal(signal.SIGUSR1)
             if not await_phase(process, lambda out: there(out, "trials/*/checkpoint"), out) or logged(out, "epoch"):
