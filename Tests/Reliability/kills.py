@@ -4,8 +4,8 @@
     Tests/Reliability/kills.py RUNNER [--kills 100] [--seed 1] [--out results/reliability]
 
 RUNNER is the built program. A small sweep on synthetic nuclei (two networks, one with a fine-tuning phase) is run once whole. Then it
-is run again and again in fresh folders; each process is killed after a random time, and the same command is given again
-until it ends by itself. What must be the same bytes: every CSV but timings.csv, the resolved spec, the records, the masks, the
+is run again and again in fresh folders; each process is killed at a random moment of a stage drawn from those that lie before it (so that
+short ones are met as often as long ones) or left alone, and the same command is given again until it ends by itself. What must be the same bytes: every CSV but timings.csv, the resolved spec, the records, the masks, the
 weights, the figures, and report.md but for the lines marked <!-- clock -->. Writes kills.csv; exits 1 if anything differs.
 """
 import argparse
@@ -40,6 +40,28 @@ def stage(folder):
     return f"{done} trials done, {kind}"
 
 
+def stages(process, folder):
+    """The stages that a run goes through while it is watched, and how long each lasts, in seconds."""
+    seen, began = {}, time.monotonic()
+    while process.poll() is None:
+        now, here = time.monotonic(), stage(folder)
+        if seen:
+            seen[last] += now - began
+        seen.setdefault(here, 0)
+        began, last = now, here
+        time.sleep(0.002)
+    return seen
+
+
+def await_stage(process, folder, wanted):
+    """Whether the run came to a stage, or beyond it while nobody looked, before it ended."""
+    while process.poll() is None:
+        if stage(folder) in wanted:
+            return True
+        time.sleep(0.002)
+    return False
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runner")
@@ -52,26 +74,29 @@ def main():
     with tempfile.TemporaryDirectory(prefix="kills-") as place:
         spec = os.path.join(place, "kills.yaml")
         open(spec, "w").write(LONGER_SPEC)
-        began = time.monotonic()
         whole = start(runner, spec, os.path.join(place, "whole"))
+        lengths = stages(whole, os.path.join(place, "whole"))
         if whole.wait() != 0:
             sys.exit(f"the uninterrupted run failed: {whole.stderr.read().decode()}")
-        length = time.monotonic() - began
+        order = list(lengths)
         expected = contents(os.path.join(place, "whole"))
-        print(f"uninterrupted: {length:.2f} s, {len(expected)} files compared", flush=True)
+        print(f"uninterrupted: {sum(lengths.values()):.2f} s, {len(expected)} files compared; {lengths}", flush=True)
         while len(rows) < options.kills:
             runs, wrong = runs + 1, []
             out = os.path.join(place, f"run{runs}")
             while True:
-                process = start(runner, spec, out)
-                moment = draw.uniform(0.01, length)
-                try:
-                    code = process.wait(timeout=moment if len(rows) < options.kills else None)
-                except subprocess.TimeoutExpired:
-                    process.send_signal(signal.SIGKILL)
-                    process.wait()
-                    rows.append({"kill": len(rows) + 1, "run": runs, "after_s": round(moment, 3), "stage": stage(out)})
-                    continue
+                here = stage(out) if os.path.isdir(out) else order[0]
+                ahead = order[order.index(here) if here in order else 0:]
+                drawn = draw.randint(0, len(ahead))  # the last of these: to its end
+                began, process = time.monotonic(), start(runner, spec, out)
+                if len(rows) < options.kills and await_stage(process, out, ahead[drawn:]):
+                    time.sleep(draw.uniform(0, lengths[ahead[drawn]]))
+                    if process.poll() is None:
+                        process.send_signal(signal.SIGKILL)
+                        process.wait()
+                        rows.append({"kill": len(rows) + 1, "run": runs, "after_s": round(time.monotonic() - began, 3), "stage": stage(out)})
+                        continue
+                code = process.wait()
                 if code != 0:
                     wrong.append(f"exit {code}: {process.stderr.read().decode().strip()}")
                 break
