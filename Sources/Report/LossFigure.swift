@@ -1,5 +1,5 @@
 /// Fig. 1 of the paper: loss against epoch. Validation as a thick line (the mean over seeds, each seed thin behind it),
-/// training dashed, the fine-tuning phase shaded, a ring at the epoch whose weights were kept.
+/// training dashed, the fine-tuning phase shaded, a ring at the epoch whose weights were kept. Many trials have a panel each.
 struct LossFigure {
   /// Okabe & Ito's colours ("Color universal design", 2008), told apart with any colour vision, without the yellow that
   /// vanishes on white; with `marks` also in grey print.
@@ -13,78 +13,81 @@ struct LossFigure {
     var seeds: [[EpochLoss]]
     /// Epoch of the kept weights, where there is one seed.
     var best: Int?
+    /// How many more trials have these very losses: they share a training, and differ in what is done with it.
+    var others = 0
+
+    var name: String { others == 0 ? trial : "\(trial) and \(others) more" }
+
+    /// Over the seeds, by epoch.
+    func mean(_ loss: (EpochLoss) -> Double) -> [(epoch: Int, loss: Double)] {
+      let rows = seeds.joined()
+      return Set(rows.map(\.epoch)).sorted().map { epoch in (epoch, rows.filter { $0.epoch == epoch }.map(loss).mean!) }
+    }
+
+    /// The first epoch of fine-tuning, where there is one.
+    var fineTuning: Int? { seeds.joined().filter { $0.phase == "fine-tune" }.map(\.epoch).min() }
   }
 
-  var curves: [Curve]
+  var curves: [Curve] = []
 
   /// The trials that are done (a failed one's curve ends somewhere, and would bend the mean); nil where there is none.
   init?(_ data: ReportData) {
     let done = Set(data.trials.filter { $0.status == "done" }.map { ExpectedTrial(trial: $0.trial, seed: $0.seed) })
-    curves = data.names.enumerated().compactMap { index, name in
+    for (index, name) in data.names.enumerated() {
       let rows = data.losses.filter { $0.trial == name && done.contains(ExpectedTrial(trial: $0.trial, seed: $0.seed)) }
       let seeds = rows.map(\.seed).uniqued.map { seed in rows.filter { $0.seed == seed }.map(\.loss).sorted { $0.epoch < $1.epoch } }
-      guard !seeds.isEmpty else { return nil }
+      guard !seeds.isEmpty else { continue }
       let best = seeds.count == 1 ? data.trials.first { $0.trial == name && $0.seed == rows[0].seed }?.bestEpoch : nil
-      return Curve(trial: name, color: Self.palette[index % Self.palette.count], mark: index, seeds: seeds, best: best)
+      if let same = curves.firstIndex(where: { $0.seeds == seeds && $0.best == best }) {
+        curves[same].others += 1
+      } else {
+        // A trial keeps its colour while others are missing, unless there are so many that colours would repeat.
+        let place = data.names.count > Self.palette.count ? curves.count : index
+        curves.append(Curve(trial: name, color: Self.palette[place % Self.palette.count], mark: place, seeds: seeds, best: best))
+      }
     }
     guard curves.contains(where: { $0.seeds.contains { $0.contains { $0.validationLoss.isFinite } } }) else { return nil }
   }
 
-  private static let marked = 40
+  /// Where so many epochs are shown, each has a mark.
+  static let marked = 40
 
-  var svg: String {
-    let legendWidth = 60 + 7.4 * Double(curves.map(\.trial.count).max()!)
+  /// So many trials as there are colours share one pair of axes; more of them would hide each other, so each has its own.
+  var svg: String { hasPanels ? panels : together }
+
+  var hasPanels: Bool { curves.count > Self.palette.count }
+
+  var epochs: Int { curves.flatMap { $0.seeds.flatMap { $0.map(\.epoch) } }.max()! }
+
+  /// Every loss that can be drawn.
+  var losses: [Double] { curves.flatMap { $0.seeds.flatMap { $0.flatMap { [$0.trainLoss, $0.validationLoss] } } }.filter(\.isFinite) }
+
+  private var together: String {
+    let legendWidth = 60 + 7.4 * Double(curves.map(\.name.count).max()!)
     let left = 70.0, right = left + 520, top = 24.0, bottom = top + 350
     // A legend of many trials reaches further down than the axes do.
     var sheet = SVG(width: right + 20 + max(legendWidth, 220), height: max(bottom + 62, top + 8 + Self.legendHeight(curves.count)))
-    let epochs = curves.flatMap { $0.seeds.flatMap { $0.map(\.epoch) } }.max()!
-    let losses = curves.flatMap { $0.seeds.flatMap { $0.flatMap { [$0.trainLoss, $0.validationLoss] } } }.filter(\.isFinite)
-    let x = Axis.epochs(epochs, start: left, end: right), y = Axis.losses(losses, start: bottom, end: top)
-
-    if let first = curves.flatMap({ $0.seeds.flatMap { $0.filter { $0.phase == "fine-tune" }.map(\.epoch) } }).min() {
-      let start = x.place(Double(first) - 0.5)
-      sheet.rectangle(start, top, right - start, bottom - top, fill: "#f3f0e6")
-      sheet.label("fine-tuning", (start + right) / 2, top + 16, size: 12, anchor: .middle, fill: "#6b6240")
-    }
-    frame(&sheet, x, y, left: left, right: right, top: top, bottom: bottom)
-    for curve in curves { draw(curve, &sheet, x, y, marks: epochs <= Self.marked) }
-    legend(&sheet, at: right + 20, top: top + 8, marks: epochs <= Self.marked)
+    let axes = LossAxes(self, left: left, right: right, top: top, bottom: bottom), marks = epochs <= Self.marked
+    axes.shade(&sheet, from: curves.compactMap(\.fineTuning).min())
+    axes.frame(&sheet)
+    axes.names(&sheet, across: (left + right) / 2, bottom: bottom + 46, along: (top + bottom) / 2, left: 20)
+    for curve in curves { draw(curve, &sheet, axes, marks: marks) }
+    legend(&sheet, at: right + 20, top: top + 8, marks: marks)
     return sheet.text
   }
 
-  private func frame(_ sheet: inout SVG, _ x: Axis, _ y: Axis, left: Double, right: Double, top: Double, bottom: Double) {
-    for (tick, label) in zip(y.ticks, y.labels) {
-      sheet.line(left, y.place(tick), right, y.place(tick), stroke: "#dddddd")
-      sheet.line(left - 5, y.place(tick), left, y.place(tick), stroke: "#333333")
-      sheet.label(label, left - 9, y.place(tick) + 4.5, anchor: .end)
-    }
-    for (tick, label) in zip(x.ticks, x.labels) {
-      sheet.line(x.place(tick), top, x.place(tick), bottom, stroke: "#eeeeee")
-      sheet.line(x.place(tick), bottom, x.place(tick), bottom + 5, stroke: "#333333")
-      sheet.label(label, x.place(tick), bottom + 20, anchor: .middle)
-    }
-    sheet.rectangle(left, top, right - left, bottom - top, fill: "none", stroke: "#333333")
-    sheet.label("epoch", (left + right) / 2, bottom + 46, size: 14, anchor: .middle)
-    sheet.label(
-      "loss: BCE − log Dice (nats\(y.logarithmic ? "; log scale" : ""))", 20, (top + bottom) / 2, size: 14, anchor: .middle, rotated: true)
-  }
-
-  private func draw(_ curve: Curve, _ sheet: inout SVG, _ x: Axis, _ y: Axis, marks: Bool) {
-    func place(_ epoch: Int, _ loss: Double) -> (x: Double, y: Double)? { loss.isFinite ? (x.place(Double(epoch)), y.place(loss)) : nil }
-    func mean(_ loss: (EpochLoss) -> Double) -> [(epoch: Int, loss: Double)] {
-      let rows = curve.seeds.joined()
-      return Set(rows.map(\.epoch)).sorted().map { epoch in (epoch, rows.filter { $0.epoch == epoch }.map(loss).mean!) }
-    }
+  func draw(_ curve: Curve, _ sheet: inout SVG, _ axes: LossAxes, marks: Bool) {
+    let place = axes.place
     if curve.seeds.count > 1 {
       for seed in curve.seeds {
         sheet.polyline(seed.map { place($0.epoch, $0.validationLoss) }, stroke: curve.color, width: 0.9, opacity: 0.45)
       }
     }
-    sheet.polyline(mean(\.trainLoss).map { place($0.epoch, $0.loss) }, stroke: curve.color, width: 1.1, dash: "4 3", opacity: 0.8)
-    if let only = curve.seeds.first?.first, curve.seeds.allSatisfy({ $0.count == 1 }), let spot = place(only.epoch, mean(\.trainLoss)[0].loss) {
+    sheet.polyline(curve.mean(\.trainLoss).map { place($0.epoch, $0.loss) }, stroke: curve.color, width: 1.1, dash: "4 3", opacity: 0.8)
+    if let only = curve.seeds.first?.first, curve.seeds.allSatisfy({ $0.count == 1 }), let spot = place(only.epoch, curve.mean(\.trainLoss)[0].loss) {
       sheet.circle(spot.x, spot.y, 3.2, fill: "#ffffff", stroke: curve.color, width: 1.1)
     }
-    let validation = mean(\.validationLoss)
+    let validation = curve.mean(\.validationLoss)
     sheet.polyline(validation.map { place($0.epoch, $0.loss) }, stroke: curve.color, width: 2.2)
     // A single epoch has no line to show, so it is marked whatever the rule.
     if marks || validation.count == 1 {
@@ -112,26 +115,34 @@ struct LossFigure {
     for curve in curves {
       sheet.line(x, y, x + 30, y, stroke: curve.color, width: 2.2)
       if marks { mark(curve.mark, x + 15, y, curve.color, &sheet) }
-      sheet.label(curve.trial, x + 38, y + 4.5)
+      sheet.label(curve.name, x + 38, y + 4.5)
       y += 22
     }
     y += 10
-    let several = curves.contains { $0.seeds.count > 1 }
-    let (grey, text) = ("#555555", "#444444")
-    sheet.line(x, y, x + 30, y, stroke: grey, width: 2.2)
-    sheet.label(several ? "validation, mean over seeds" : "validation", x + 38, y + 4.5, size: 12, fill: text)
-    y += 20
-    if several {
-      sheet.line(x, y, x + 30, y, stroke: "#aaaaaa", width: 0.9)
-      sheet.label("validation, each seed", x + 38, y + 4.5, size: 12, fill: text)
+    for sample in samples(in: "#555555") {
+      sample.draw(&sheet, x, y)
+      sheet.label(sample.text, x + 38, y + 4.5, size: 12, fill: "#444444")
       y += 20
     }
-    sheet.line(x, y, x + 30, y, stroke: grey, width: 1.1, dash: "4 3")
-    sheet.label(several ? "training, mean over seeds" : "training", x + 38, y + 4.5, size: 12, fill: text)
-    y += 20
-    if curves.contains(where: { $0.best != nil }) {
-      sheet.circle(x + 15, y, 7, fill: "none", stroke: grey, width: 1.5)
-      sheet.label("weights kept", x + 38, y + 4.5, size: 12, fill: text)
+  }
+
+  /// A line or ring as the figure draws it, and what it says.
+  struct Sample {
+    var text: String
+    var draw: (inout SVG, Double, Double) -> Void
+  }
+
+  func samples(in color: String) -> [Sample] {
+    let several = curves.contains { $0.seeds.count > 1 }
+    var samples = [Sample(text: several ? "validation, mean over seeds" : "validation") { $0.line($1, $2, $1 + 30, $2, stroke: color, width: 2.2) }]
+    if several {
+      samples.append(Sample(text: "validation, each seed") { $0.polyline([($1, $2), ($1 + 30, $2)], stroke: color, width: 0.9, opacity: 0.45) })
     }
+    samples.append(
+      Sample(text: several ? "training, mean over seeds" : "training") { $0.line($1, $2, $1 + 30, $2, stroke: color, width: 1.1, dash: "4 3") })
+    if curves.contains(where: { $0.best != nil }) {
+      samples.append(Sample(text: "weights kept") { $0.circle($1 + 15, $2, 7, fill: "none", stroke: color, width: 1.5) })
+    }
+    return samples
   }
 }

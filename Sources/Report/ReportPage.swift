@@ -14,7 +14,7 @@ struct ReportPage {
   func text() throws -> String {
     var sections = [heading(), try comparison(), claimsText(), further()]
     sections += [BeyondSection(inputs: inputs, data: data).text(), times(), training(), curves(), segmentation(), examples(), preprocessing(), networks()]
-    sections += [settings("Settings", inputs.settings), settings("Not stated in the paper", inputs.notStated), dataSummary(), provenance()]
+    sections += [settings("Settings", inputs.settings), notStated(), dataSummary(), provenance()]
     return sections.filter { !$0.isEmpty }.joined(separator: "\n")
   }
 
@@ -168,13 +168,14 @@ struct ReportPage {
   }
 
   private func curves() -> String {
-    guard figures.contains("losses.svg") else { return "" }
+    guard figures.contains("losses.svg"), let figure = LossFigure(data) else { return "" }
+    let shared = figure.curves.contains { $0.others > 0 } ? " Trials that share a training share its curves." : ""
     return """
       ## Loss curves
 
-      ![Loss against epoch, one colour a trial](figures/losses.svg)
+      ![Loss against epoch, one \(figure.hasPanels ? "panel" : "colour") a trial](figures/losses.svg)
 
-      Validation loss against epoch (thick), training loss dashed; the paper's Fig. 1.
+      Validation loss against epoch (thick), training loss dashed; the paper's Fig. 1.\(shared)
 
       """
   }
@@ -234,6 +235,17 @@ struct ReportPage {
     guard !rows.isEmpty else { return "" }
     return "## \(title)\n\n"
       + Markdown.table(["key", "value", "what it is"], rows.map { [Markdown.code($0.key), Markdown.code($0.value), Markdown.plain($0.doc)] }, numeric: false)
+  }
+
+  private func notStated() -> String {
+    let table = settings("Not stated in the paper", inputs.notStated)
+    guard !table.isEmpty, data.trials.contains(where: { ($0.trainableParameters ?? 0) > 0 }) else { return table }
+    return table + """
+
+      Nor are these, which have no key: kernels begin with He's normal distribution (truncated, variance 2 / fan-in), as in the public U-Net; \
+      biases at 0; Adam's ε is 1e-7, batch norm's ε 1e-3 and its momentum 0.99, the defaults of Keras 2.2.4.
+
+      """
   }
 
   private func dataSummary() -> String {

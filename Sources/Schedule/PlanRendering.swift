@@ -85,7 +85,7 @@ extension Plan {
   /// A job in a drawing: what it is, for whom, why it is to be done and, for a training, what it takes.
   private func caption(_ step: Step, _ expectations: [TrialExpectation]) -> [String] {
     var lines = [step.job.kind.rawValue, trialsInFewWords(of: step.job)]
-    if step.state != .cached { lines.append(step.reason) }
+    if step.state != .cached || step.isLeftOut { lines.append(step.reason) }
     if step.job.kind == .train, let expected = expectations.first(where: { step.job.trials.contains($0.trial) }) {
       lines += ["\(expected.parameters) weights, \(expected.multiplyAdds) multiply–adds a patch", "\(expected.megabytes) MB, \(expected.time)"]
     }
@@ -96,10 +96,11 @@ extension Plan {
     var lines = ["flowchart LR"]
     for (number, step) in steps.enumerated() {
       let label = caption(step, expectations).joined(separator: "<br/>").replacing("\"", with: "#quot;")
-      lines.append("  j\(number)[\"\(label)\"]:::\(step.state.rawValue)")
+      lines.append("  j\(number)[\"\(label)\"]:::\(step.isLeftOut ? "left" : step.state.rawValue)")
     }
     for (from, to) in edges { lines.append("  j\(from) --> j\(to)") }
     lines += ["  classDef run fill:#fde68a,stroke:#b45309", "  classDef resume fill:#bfdbfe,stroke:#1d4ed8", "  classDef cached fill:#e5e7eb,stroke:#6b7280"]
+    if steps.contains(where: \.isLeftOut) { lines.append("  classDef left fill:#ffffff,stroke:#9ca3af,stroke-dasharray:4 3") }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -108,7 +109,7 @@ extension Plan {
     var lines = ["digraph plan {", "  rankdir=LR; node [shape=box, style=filled];"]
     for (number, step) in steps.enumerated() {
       let label = caption(step, expectations).map { $0.replacing("\"", with: "\\\"") }.joined(separator: "\\n")
-      lines.append("  j\(number) [label=\"\(label)\", fillcolor=\"\(colors[step.state]!)\", tooltip=\"\(step.job.id)\"];")
+      lines.append("  j\(number) [label=\"\(label)\", \(step.isLeftOut ? "style=dashed" : "fillcolor=\"\(colors[step.state]!)\""), tooltip=\"\(step.job.id)\"];")
     }
     for (from, to) in edges { lines.append("  j\(from) -> j\(to);") }
     return (lines + ["}"]).joined(separator: "\n") + "\n"

@@ -38,19 +38,38 @@ import Testing
 
   @Test func eachSeedHasALineAndAFailedTrialNone() throws {
     let elements = try parsed(LossFigure(data(GoldenTests.inputs(.seeds)))!.svg)
-    #expect(elements.count["polyline"] == 8)  // two trials of two seeds done: each seed, the mean, training's mean
+    #expect(elements.count["polyline"] == 9)  // two trials of two seeds done: each seed, the mean, training's mean; the legend's thin line
     #expect(elements.text.contains("mean over seeds") && !elements.text.contains("fine-tuning"))
   }
 
-  /// Every text stands within the picture, however many trials there are.
-  @Test(arguments: [4, 17, 40]) func aLegendOfManyTrialsFits(_ count: Int) throws {
+  private func data(trials count: Int, unlike: Bool = true) -> ReportData {
     var inputs = MadeUp.table1
     let names = (1...count).map { "trial \($0)" }
     inputs.expected = names.map { ExpectedTrial(trial: $0, seed: 1) }
-    inputs.records = names.map { MadeUp.record($0, quality: 0.5) }
-    let svg = LossFigure(data(inputs))!.svg
+    inputs.records = names.enumerated().map { MadeUp.record($1, quality: unlike ? 0.5 - 0.01 * Double($0) : 0.5) }
+    return data(inputs)
+  }
+
+  /// Every text stands within the picture, however many trials there are.
+  @Test(arguments: [4, 7, 8, 17, 40]) func aLegendOfManyTrialsFits(_ count: Int) throws {
+    let svg = LossFigure(data(trials: count))!.svg
     let height = try #require(svg.firstMatch(of: /height="([\d.]+)"/).flatMap { Double($0.1) })
-    for text in svg.matches(of: /<text [^>]*?y="([\d.]+)"/) { #expect(Double(text.1)! < height) }
+    let width = try #require(svg.firstMatch(of: /width="([\d.]+)"/).flatMap { Double($0.1) })
+    for text in svg.matches(of: /<text x="([\d.]+)" y="([\d.]+)"/) { #expect(Double(text.1)! < width && Double(text.2)! < height) }
+  }
+
+  /// With more trials than colours each has a panel, and the others' validation behind its own two curves.
+  @Test(arguments: zip([7, 8, 17], [14, 72, 306])) func manyTrialsHaveAPanelEach(_ count: Int, _ lines: Int) throws {
+    let elements = try parsed(LossFigure(data(trials: count))!.svg)
+    #expect(elements.count["polyline"] == lines)
+    #expect(elements.text.contains("the other trials") == (count > 7))
+    for number in 1...count { #expect(elements.text.contains("trial \(number)")) }
+  }
+
+  /// What is done with a training afterwards does not change its curves.
+  @Test func trialsOfOneTrainingShareItsCurves() throws {
+    let elements = try parsed(LossFigure(data(trials: 17, unlike: false))!.svg)
+    #expect(elements.count["polyline"] == 2 && elements.text.contains("trial 1 and 16 more"))
   }
 
   @Test func namesCannotBreakTheSVG() throws {

@@ -147,6 +147,16 @@ import Testing
     #expect(text.hasPrefix("test: 1 trial, 7 jobs: 7 to run\nstate  job"))
   }
 
+  /// What is left out is there to see what it is, and cannot be taken for what is done.
+  @Test func aDrawingShowsWhatIsLeftOutAsSuch() {
+    let plan = Plan(graph(threeNetworks()), given: Snapshot(), only: [2])
+    let mermaid = plan.rendered(as: .mermaid), dot = plan.rendered(as: .dot)
+    #expect(mermaid.matches(of: /left out by --only"\]:::left\n/).count == 7 && mermaid.contains("classDef left "))
+    #expect(dot.matches(of: /left out by --only", style=dashed/).count == 7)
+    #expect(!mermaid.contains(":::cached") && !dot.contains("#e5e7eb"))
+    #expect(!Plan(graph(threeNetworks()), given: Snapshot()).rendered(as: .mermaid).contains("classDef left "))
+  }
+
   /// Network, memory and time stand in every format.
   @Test(arguments: Plan.Format.allCases) func expectationsAreShown(_ format: Plan.Format) throws {
     let plan = Plan(graph(experiment([("a", .unet, unchanged), ("b", .unet, { $0.model.l2 = 1 })])), given: Snapshot())

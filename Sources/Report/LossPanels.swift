@@ -1,0 +1,87 @@
+/// The axes that losses are drawn in: a frame on the sheet, in pixels, epochs to the right and losses upwards.
+struct LossAxes {
+  let left: Double, right: Double, top: Double, bottom: Double
+  let x: Axis, y: Axis
+
+  init(_ figure: LossFigure, left: Double, right: Double, top: Double, bottom: Double) {
+    (self.left, self.right, self.top, self.bottom) = (left, right, top, bottom)
+    (x, y) = (.epochs(figure.epochs, start: left, end: right), .losses(figure.losses, start: bottom, end: top))
+  }
+
+  /// Behind fine-tuning.
+  static let shade = "#f3f0e6"
+
+  /// Nil for a loss that is not a number.
+  func place(_ epoch: Int, _ loss: Double) -> (x: Double, y: Double)? { loss.isFinite ? (x.place(Double(epoch)), y.place(loss)) : nil }
+
+  func shade(_ sheet: inout SVG, from epoch: Int?) {
+    guard let epoch else { return }
+    let start = x.place(Double(epoch) - 0.5)
+    sheet.rectangle(start, top, right - start, bottom - top, fill: Self.shade)
+    if right - start > 80 { sheet.label("fine-tuning", (start + right) / 2, top + 16, size: 12, anchor: .middle, fill: "#6b6240") }
+  }
+
+  /// Lines, ticks and the border; the numbers only where they are asked for.
+  func frame(_ sheet: inout SVG, across: Bool = true, along: Bool = true, size: Double = 13) {
+    for (tick, label) in zip(y.ticks, y.labels) {
+      sheet.line(left, y.place(tick), right, y.place(tick), stroke: "#dddddd")
+      guard along else { continue }
+      sheet.line(left - 5, y.place(tick), left, y.place(tick), stroke: "#333333")
+      sheet.label(label, left - 9, y.place(tick) + 4.5, size: size, anchor: .end)
+    }
+    for (tick, label) in zip(x.ticks, x.labels) {
+      sheet.line(x.place(tick), top, x.place(tick), bottom, stroke: "#eeeeee")
+      guard across else { continue }
+      sheet.line(x.place(tick), bottom, x.place(tick), bottom + 5, stroke: "#333333")
+      sheet.label(label, x.place(tick), bottom + 20, size: size, anchor: .middle)
+    }
+    sheet.rectangle(left, top, right - left, bottom - top, fill: "none", stroke: "#333333")
+  }
+
+  /// What the axes show, at the middle of each.
+  func names(_ sheet: inout SVG, across middle: Double, bottom: Double, along centre: Double, left: Double) {
+    sheet.label("epoch", middle, bottom, size: 14, anchor: .middle)
+    sheet.label("loss: BCE − log Dice (nats\(y.logarithmic ? "; log scale" : ""))", left, centre, size: 14, anchor: .middle, rotated: true)
+  }
+}
+
+/// A panel a trial, all with the same axes, the other trials' means in grey behind it.
+extension LossFigure {
+  private static let columns = 3
+  private static let others = "#cfcfcf"
+
+  var panels: String {
+    let (width, height, gap, head) = (270.0, 170.0, 16.0, 32.0)
+    let left = 70.0, rows = (curves.count + Self.columns - 1) / Self.columns
+    let right = left + Double(Self.columns) * (width + gap) - gap
+    let bottom = Double(rows) * (height + head) + 6
+    var samples = samples(in: Self.palette[0]) + [Sample(text: "the other trials") { $0.line($1, $2, $1 + 30, $2, stroke: Self.others, width: 1.1) }]
+    if curves.contains(where: { $0.fineTuning != nil }) {
+      samples.append(Sample(text: "fine-tuning") { $0.rectangle($1, $2 - 7, 30, 14, fill: LossAxes.shade) })
+    }
+    var sheet = SVG(width: right + 20, height: bottom + 64 + 22 * Double((samples.count + Self.columns - 1) / Self.columns))
+    for (index, var curve) in curves.enumerated() {
+      let (row, column) = index.quotientAndRemainder(dividingBy: Self.columns)
+      let x = left + Double(column) * (width + gap), y = Double(row) * (height + head) + head
+      let axes = LossAxes(self, left: x, right: x + width, top: y, bottom: y + height)
+      axes.shade(&sheet, from: curve.fineTuning)
+      // The last of a column has the numbers, also where the row below it is not full.
+      axes.frame(&sheet, across: index + Self.columns >= curves.count, along: column == 0, size: 11)
+      for other in curves where other.trial != curve.trial {
+        sheet.polyline(other.mean(\.validationLoss).map { axes.place($0.epoch, $0.loss) }, stroke: Self.others, width: 1.1)
+      }
+      (curve.color, curve.mark) = (Self.palette[0], 0)
+      draw(curve, &sheet, axes, marks: epochs <= Self.marked)
+      sheet.label(curve.name, x + 2, y - 7, size: min(13, 1.7 * width / Double(curve.name.count)), bold: true)
+    }
+    let whole = LossAxes(self, left: left, right: right, top: head, bottom: bottom)
+    whole.names(&sheet, across: (left + right) / 2, bottom: bottom + 42, along: (head + bottom) / 2, left: 20)
+    for (index, sample) in samples.enumerated() {
+      let (row, column) = index.quotientAndRemainder(dividingBy: Self.columns)
+      let x = left + Double(column) * (width + gap), y = bottom + 72 + 22 * Double(row)
+      sample.draw(&sheet, x, y)
+      sheet.label(sample.text, x + 38, y + 4.5, size: 12, fill: "#444444")
+    }
+    return sheet.text
+  }
+}
