@@ -49,8 +49,12 @@ final class BatchSlices {
   /// Bytes of all programs made so far, beside weights and optimiser.
   var plannedBytes: Int { (programs.values.map(\.workingBytes).max() ?? 0) + programs.values.reduce(0) { $0 + $1.residentBytes } }
 
-  /// Makes the program of a slice of validation, which otherwise the first validation does.
-  func prepareForValidation() throws { _ = try program(images: Self.slice, training: false) }
+  /// Makes every program that a training can come to need: slices of validation, and what is left of a batch or of the validation patches.
+  /// How many patches there are decides which of the last are needed; they take little beside the others.
+  func prepareAll() throws {
+    for images in [Self.slice, 1] { _ = try program(images: images, training: false) }
+    _ = try program(images: network.needsWholeBatch ? max(trainingSlice - 1, 1) : 1, training: true)
+  }
 
   private func program(images: Int, training: Bool) throws -> Program {
     let key = Key(images: images, training: training)

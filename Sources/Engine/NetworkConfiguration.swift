@@ -87,7 +87,7 @@ extension NetworkConfiguration {
       return Double(program.workingBytes + program.residentBytes + 4 * memory.values.count) / 1e6
     }
     let slices = try BatchSlices(network, batch: batch, precision: precision, memory: memory, threads: threads)
-    try slices.prepareForValidation()
+    try slices.prepareAll()
     return Double(slices.plannedBytes + 5 * 4 * memory.values.count) / 1e6
   }
 }
