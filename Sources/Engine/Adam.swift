@@ -40,7 +40,7 @@ final class Adam {
       let offset = memory.offsets[index]
       ck_adam(
         memory.value(index), memory.gradient(index), firstMoment.pointer + offset, secondMoment.pointer + offset, Int64(declaration.count),
-        Float(rate), Float(beta1), Float(beta2), 1e-7, declaration.regularized ? l2 : 0)
+        Float(rate), Float(beta1), Float(beta2), Float(TrainingConfiguration.adamEpsilon), declaration.regularized ? l2 : 0)
     }
     memory.didChange()
   }

@@ -40,6 +40,8 @@ public struct TrainingConfiguration: Sendable, Hashable, Codable {
   public var bceWeight: Double
   /// Added to numerator and denominator of Dice.
   public var diceSmooth: Double
+  /// Adam's ε, Keras 2.2.4's default.
+  public static let adamEpsilon = 1e-7
   public init(seed: Int, batch: Int, l2: Double, bceWeight: Double, diceSmooth: Double) {
     (self.seed, self.batch, self.l2, self.bceWeight, self.diceSmooth) = (seed, batch, l2, bceWeight, diceSmooth)
   }

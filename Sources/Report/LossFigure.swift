@@ -16,6 +16,7 @@ struct LossFigure {
     /// How many more trials have these very losses: they share a training, and differ in what is done with it.
     var others = 0
 
+    /// What the legend calls it.
     var name: String { others == 0 ? trial : "\(trial) and \(others) more" }
 
     /// Over the seeds, by epoch.
@@ -49,10 +50,10 @@ struct LossFigure {
     guard curves.contains(where: { $0.seeds.contains { $0.contains { $0.validationLoss.isFinite } } }) else { return nil }
   }
 
-  /// Where so many epochs are shown, each has a mark.
+  /// Up to so many epochs each has a mark.
   static let marked = 40
 
-  /// So many trials as there are colours share one pair of axes; more of them would hide each other, so each has its own.
+  /// Up to as many trials as there are colours share one pair of axes; more of them would hide each other, so each has its own.
   var svg: String { hasPanels ? panels : together }
 
   var hasPanels: Bool { curves.count > Self.palette.count }
@@ -68,7 +69,7 @@ struct LossFigure {
     // A legend of many trials reaches further down than the axes do.
     var sheet = SVG(width: right + 20 + max(legendWidth, 220), height: max(bottom + 62, top + 8 + Self.legendHeight(curves.count)))
     let axes = LossAxes(self, left: left, right: right, top: top, bottom: bottom), marks = epochs <= Self.marked
-    axes.shade(&sheet, from: curves.compactMap(\.fineTuning).min())
+    axes.shade(&sheet, from: curves.compactMap(\.fineTuning).min(), named: true)
     axes.frame(&sheet)
     axes.names(&sheet, across: (left + right) / 2, bottom: bottom + 46, along: (top + bottom) / 2, left: 20)
     for curve in curves { draw(curve, &sheet, axes, marks: marks) }
@@ -132,6 +133,7 @@ struct LossFigure {
     var draw: (inout SVG, Double, Double) -> Void
   }
 
+  /// What the kinds of lines are, without the trials.
   func samples(in color: String) -> [Sample] {
     let several = curves.contains { $0.seeds.count > 1 }
     var samples = [Sample(text: several ? "validation, mean over seeds" : "validation") { $0.line($1, $2, $1 + 30, $2, stroke: color, width: 2.2) }]

@@ -13,6 +13,8 @@ public struct ReportInputs: Sendable {
   public var settings: [SettingRow]
   /// The choices where the paper is silent, for "Not stated in the paper".
   public var notStated: [SettingRow]
+  /// What the paper does not state and no key sets, as the rest of a sentence; empty where no network is trained.
+  public var withoutKey: String
   public var data: [NamedValue]
   public var provenance: [ProvenanceRow]
   public var scored: ScoredImages
@@ -27,13 +29,13 @@ public struct ReportInputs: Sendable {
 
   public init(
     name: String, title: String, report: ReportSettings, expected: [ExpectedTrial], records: [TrialRecord], timings: [TimingRecord] = [],
-    settings: [SettingRow] = [], notStated: [SettingRow] = [], data: [NamedValue] = [], provenance: [ProvenanceRow] = [],
+    settings: [SettingRow] = [], notStated: [SettingRow] = [], withoutKey: String = "", data: [NamedValue] = [], provenance: [ProvenanceRow] = [],
     scored: ScoredImages = .test, segmentation: SegmentationFigure? = nil, preprocessing: PreprocessingFigure? = nil, examples: ExamplesFigure? = nil,
     networks: [(file: String, figure: NetworkFigure)] = [], profiles: [(trial: String, profile: OperationProfile)] = []
   ) {
     (self.name, self.title, self.report, self.expected) = (name, title, report, expected)
     (self.records, self.timings, self.settings, self.notStated) = (records, timings, settings, notStated)
-    (self.data, self.provenance, self.scored) = (data, provenance, scored)
+    (self.withoutKey, self.data, self.provenance, self.scored) = (withoutKey, data, provenance, scored)
     (self.segmentation, self.preprocessing, self.examples) = (segmentation, preprocessing, examples)
     (self.networks, self.profiles) = (networks, profiles)
   }

@@ -239,13 +239,7 @@ struct ReportPage {
 
   private func notStated() -> String {
     let table = settings("Not stated in the paper", inputs.notStated)
-    guard !table.isEmpty, data.trials.contains(where: { ($0.trainableParameters ?? 0) > 0 }) else { return table }
-    return table + """
-
-      Nor are these, which have no key: kernels begin with He's normal distribution (truncated, variance 2 / fan-in), as in the public U-Net; \
-      biases at 0; Adam's ε is 1e-7, batch norm's ε 1e-3 and its momentum 0.99, the defaults of Keras 2.2.4.
-
-      """
+    return table.isEmpty || inputs.withoutKey.isEmpty ? table : table + "\nNor are these, which have no key: \(inputs.withoutKey)\n"
   }
 
   private func dataSummary() -> String {

@@ -5,8 +5,9 @@
 
 RUNNER is the built program. A small sweep on synthetic nuclei (two networks, one with a fine-tuning phase) is run once whole. Then it
 is run again and again in fresh folders; each process is killed at a random moment of a stage drawn from those that lie before it (so that
-short ones are met as often as long ones) or left alone, and the same command is given again until it ends by itself. What must be the same bytes: every CSV but timings.csv, the resolved spec, the records, the masks, the
-weights, the figures, and report.md but for the lines marked <!-- clock -->. Writes kills.csv; exits 1 if anything differs.
+short ones are met as often as long ones) or left alone, and the same command is given again until it ends by itself. What must be
+the same bytes: every CSV but timings.csv, the resolved spec, the records, the masks, the weights, the figures, and report.md but for
+the lines marked <!-- clock -->. Writes kills.csv; exits 1 if anything differs.
 """
 import argparse
 import os
@@ -85,7 +86,7 @@ def main():
             runs, wrong = runs + 1, []
             out = os.path.join(place, f"run{runs}")
             while True:
-                here = stage(out) if os.path.isdir(out) else order[0]
+                here = stage(out)
                 ahead = order[order.index(here) if here in order else 0:]
                 drawn = draw.randint(0, len(ahead))  # the last of these: to its end
                 began, process = time.monotonic(), start(runner, spec, out)

@@ -80,6 +80,8 @@ enum MadeUp {
         SettingRow(key: "train.epochs", value: "20", doc: "Epochs | before fine-tuning"),
       ],
       notStated: [SettingRow(key: "evaluate.connectivity", value: "8", doc: "Whether regions join over corners is not stated.")],
+      withoutKey: "kernels begin with He's normal distribution (truncated, variance 2 / fan-in), as in the public U-Net; biases at 0; "
+        + "Adam's ε is 1e-7, batch norm's ε 1e-3 and its momentum 0.99, the defaults of Keras 2.2.4.",
       data: [NamedValue(key: "test images", value: "13"), NamedValue(key: "digest", value: "made-up")],
       provenance: [
         ProvenanceRow(key: "version", value: "0.0.0", clock: false), ProvenanceRow(key: "processor", value: "a <made-up> one", clock: true),

@@ -8,6 +8,7 @@ import Foundation
 import Imaging
 import Metrics
 import NetworkGraph
+import Ops
 import OrderedCollections
 import Report
 
@@ -65,8 +66,8 @@ struct Reporting {
       name: session.experiment.name, title: session.experiment.title, report: session.experiment.report,
       expected: trials.map { ExpectedTrial(trial: $0.name, seed: $0.settings.seed) },
       records: trials.indices.compactMap { records[$0] }, timings: trials.indices.flatMap(timings(ofTrial:)),
-      settings: settingRows { $0.statedInPaper }, notStated: settingRows { !$0.statedInPaper }, data: dataRows(), provenance: try provenance(isNewRun: isNewRun),
-      scored: scoredImages, segmentation: figures.segmentation, preprocessing: figures.preprocessing, examples: figures.examples, networks: networks(),
+      settings: settingRows { $0.statedInPaper }, notStated: settingRows { !$0.statedInPaper }, withoutKey: withoutKey, data: dataRows(),
+      provenance: try provenance(isNewRun: isNewRun), scored: scoredImages, segmentation: figures.segmentation, preprocessing: figures.preprocessing, examples: figures.examples, networks: networks(),
       profiles: profiles())
   }
 
@@ -86,6 +87,15 @@ struct Reporting {
       guard let profile = folders[index].flatMap({ earlier.entry(of: $0.fingerprint)?.timings.profile }), named.insert(trial.name).inserted else { return nil }
       return (trial.name, profile)
     }
+  }
+
+  /// How weights begin, and the constants of the optimiser and of batch norm.
+  private var withoutKey: String {
+    guard session.experiment.trials.contains(where: { $0.settings.model.architecture.isNetwork }) else { return "" }
+    func text(_ value: Float) -> String { canonicalText(Double(value.description)!) }
+    return "kernels begin with He's normal distribution (truncated, variance 2 / fan-in), as in the public U-Net; biases at 0; "
+      + "Adam's ε is \(canonicalText(TrainingConfiguration.adamEpsilon)), batch norm's ε \(text(BatchNormalization.epsilon)) "
+      + "and its momentum \(text(BatchNormalization.momentum)), the defaults of Keras 2.2.4."
   }
 
   /// One row a key that has an effect in some trial; where trials differ, each value with the trials that have it.
