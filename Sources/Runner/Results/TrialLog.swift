@@ -135,13 +135,15 @@ extension [LogLine] {
     return nil
   }
 
-  /// All timings of that job, each number of threads and precision once, and where the time goes.
+  /// The timings that were taken in one turn with the trial's own, each number of threads and precision once, and where the time goes. Earlier
+  /// ones are not, whatever they alone were taken with: they cannot be compared.
   var timings: (times: [TimingRecord], profile: OperationProfile?) {
-    guard let job = timing?.fingerprint else { return ([], nil) }
+    guard let (job, own) = timing else { return ([], nil) }
     var times: [TimingRecord] = [], profile: OperationProfile?
     for line in reversed() {
       switch line.event {
-      case .timed(job, let time) where !times.contains { $0.threads == time.threads && $0.precision == time.precision }: times.append(time)
+      case .timed(job, let time) where time.turn == own.turn:
+        if !times.contains(where: { $0.threads == time.threads && $0.precision == time.precision }) { times.append(time) }
       case .profiled(job, let found) where profile == nil: profile = found
       default: break
       }
