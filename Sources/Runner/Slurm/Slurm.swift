@@ -75,9 +75,13 @@ struct Slurm: Sendable {
   }
 
   private static func ask(_ command: String, _ arguments: [String], input: String = "") async throws -> Answer {
+    // In a process group of its own: a Ctrl-C at the terminal is for this program, which must learn the number of a job that is being submitted.
+    var apart = PlatformOptions()
+    apart.processGroupID = 0
     do {
       let result = try await Subprocess.run(
-        .name(command), arguments: Arguments(arguments), input: .string(input), output: .string(limit: 64 << 20), error: .string(limit: 1 << 20))
+        .name(command), arguments: Arguments(arguments), platformOptions: apart, input: .string(input), output: .string(limit: 64 << 20),
+        error: .string(limit: 1 << 20))
       let errors = result.standardError.split(whereSeparator: \.isNewline).joined(separator: " ")
       return Answer(isSuccess: result.terminationStatus.isSuccess, output: result.standardOutput, errors: errors)
     } catch let error as SubprocessError where error.code == .executableNotFound {

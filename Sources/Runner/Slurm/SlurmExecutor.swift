@@ -94,7 +94,7 @@ struct SlurmExecutor {
     if let data = options.data { command += ["--data", absolute(data)] }
     var submitted: [JobKind: String] = [:]
     var jobs: [String] = []
-    for array in SlurmArray.all(of: session) {
+    for array in SlurmArray.all(of: session) where Interrupts.signalReceived == nil {  // what is submitted by then is cancelled by the watch
       let arguments = array.arguments(
         session.experiment.slurm, name: session.experiment.name, memory: session.slurmMemory, logs: logs, submitted: submitted)
       do {
@@ -185,6 +185,7 @@ struct SlurmExecutor {
 
   /// Ctrl-C: Slurm sends each task SIGTERM, on which it writes its checkpoint.
   private func cancel(_ jobs: [String]) async throws {
+    guard !jobs.isEmpty else { return }
     display.say(.message("cancelling Slurm jobs \(jobs.joined(separator: ", "))"))
     try await slurm.cancel(jobs)
     // Not longer than Slurm itself lets them live (KillWait, 30 s by default), with something to spare.
