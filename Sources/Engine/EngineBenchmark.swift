@@ -62,7 +62,7 @@ public struct EngineBenchmark: Sendable {
     let symbolic = try network.network(height: side, width: side)
     switch mode {
     case .infer:
-      let predictor = try Predictor(network: network, weights: .madeUp(for: symbolic), height: side, width: side, batch: batch, threads: threads)
+      let predictor = try Predictor(network: network, weights: .madeUp(for: network), height: side, width: side, batch: batch, threads: threads)
       call = { _ = predictor.probabilities(images, count: batch) }
       planned = predictor.plannedBytes + 2 * 4 * images.count  // patches, and their probabilities
       layers = { predictor.profile() }
@@ -94,30 +94,6 @@ public struct EngineBenchmark: Sendable {
       network: network, mode: mode, batch: batch, threads: threads, side: side, millisecondsPerPatch: times, multiplyAdds: symbolic.multiplyAdds,
       peakResidentMegabytes: Processor.peakResidentMegabytes, plannedMegabytes: before + Double(planned) / 1e6, firstCallMilliseconds: first,
       firstCallEnded: firstEnded, layers: byLayer ? layers() : [])
-  }
-}
-
-extension NetworkWeights {
-  /// Kernels of He's variance that repeat a few thousand numbers. A prediction starts with weights from a file; to draw two
-  /// million would be a third of the time to a process's first prediction.
-  fileprivate static func madeUp(for network: Network) -> NetworkWeights {
-    var random = CounterRandom(seed: 1, purpose: .testing)
-    let pattern = (0..<4093).map { _ in random.uniform(-1...1) }
-    let values = network.parameters.map { parameter -> [Float] in
-      let count = parameter.declaration.count
-      switch parameter.declaration.initializer {
-      case .constant(let constant): return Array(repeating: constant, count: count)
-      case .heNormal(let fanIn):
-        let bound = (6 / Float(fanIn)).squareRoot()
-        return [Float](unsafeUninitializedCapacity: count) { target, initialized in
-          for start in stride(from: 0, to: count, by: pattern.count) {
-            for i in 0..<min(pattern.count, count - start) { target[start + i] = bound * pattern[i] }
-          }
-          initialized = count
-        }
-      }
-    }
-    return NetworkWeights(parameters: network.parameters, values: values)
   }
 }
 

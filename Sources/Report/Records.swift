@@ -120,15 +120,20 @@ public struct TimingRecord: Sendable, Hashable, Codable {
   public var isMain: Bool?
   /// When the turn began in which it was taken: times of one turn were taken pass by pass beside each other. nil in logs from before there were turns.
   public var turn: String?
+  /// What it was taken on; nil in logs from before it was noted.
+  public var processor: String?
+  /// False where the trained weights were not at hand, and made-up ones took their place; nil in logs from before that could be.
+  public var isOfTrainedWeights: Bool?
   public init(
     trial: String, seed: Int, threads: Int, precision: String, millisecondsPerPatchMedian: Double, millisecondsPerPatchMinimum: Double,
     passes: [Double], trainSeconds: Double, peakRSSMegabytes: Double, trainThreads: Int? = nil,
-    isMain: Bool? = nil, turn: String? = nil
+    isMain: Bool? = nil, turn: String? = nil, processor: String? = nil, isOfTrainedWeights: Bool? = nil
   ) {
     (self.trial, self.seed, self.threads, self.precision) = (trial, seed, threads, precision)
     (self.millisecondsPerPatchMedian, self.millisecondsPerPatchMinimum) = (millisecondsPerPatchMedian, millisecondsPerPatchMinimum)
     (self.passes, self.trainSeconds, self.peakRSSMegabytes) = (passes, trainSeconds, peakRSSMegabytes)
     (self.trainThreads, self.isMain, self.turn) = (trainThreads, isMain, turn)
+    (self.processor, self.isOfTrainedWeights) = (processor, isOfTrainedWeights)
   }
 }
 
@@ -142,7 +147,7 @@ public struct OperationTime: Sendable, Hashable, Codable {
   }
 }
 
-/// Where the time of one network's inference goes, on this processor.
+/// Where the time of one network's inference goes.
 public struct OperationProfile: Sendable, Hashable, Codable {
   public var threads: Int
   /// Of the network as it runs: concatenations are no operation, because convolutions read the parts where they stand.

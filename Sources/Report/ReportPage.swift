@@ -63,12 +63,18 @@ struct ReportPage {
 
   private func rowLabel(_ metric: Metric) -> String {
     guard metric.isClock else { return metric.label }
-    return metric.key.hasPrefix("ms_") ? "Inference time (ms/patch; this processor, \(threads)) \(Markdown.clock)" : "\(metric.label) \(Markdown.clock)"
+    return metric.key.hasPrefix("ms_") ? "Inference time (ms/patch; \(processors), \(threads)) \(Markdown.clock)" : "\(metric.label) \(Markdown.clock)"
   }
 
   private var threads: String {
     let kinds = data.names.flatMap(data.mainTimings(of:)).map { "\(Markdown.count($0.threads, "thread")), \($0.precision)" }.uniqued
     return kinds.isEmpty ? "not timed" : kinds.joined(separator: " / ")
+  }
+
+  /// What the times were taken on, as far as it was noted.
+  private var processors: String {
+    let named = data.names.flatMap(data.mainTimings(of:)).map(\.processor).uniqued
+    return named.isEmpty || named == [nil] ? "this processor" : named.map { $0.map(Markdown.plain) ?? "a processor not noted" }.joined(separator: " / ")
   }
 
   private func cell(_ metric: Metric, _ name: String) -> String {
@@ -109,7 +115,7 @@ struct ReportPage {
       let sources = inputs.report.published.map(\.source).filter { !$0.isEmpty }.uniqued
       text += " Δ is ours less the published value"
       text += sources.isEmpty ? "." : " (\(sources.map(Markdown.plain).joined(separator: "; ")))."
-      if inputs.report.rows.contains("ms_per_patch"), inputs.report.published.contains(where: { $0.values["gpu_ms_per_patch"] != nil }) { text += " Published times were taken on the authors' GPU, ours on this processor." }
+      if inputs.report.rows.contains("ms_per_patch"), inputs.report.published.contains(where: { $0.values["gpu_ms_per_patch"] != nil }) { text += " Published times were taken on the authors' GPU, ours on a processor's cores." }
     }
     text += " Per trial and seed: [trials.csv](trials.csv); per image: [images.csv](images.csv); this table unrounded: [table.csv](table.csv).\n"
     return text
@@ -139,7 +145,22 @@ struct ReportPage {
       ]
     }
     let header = ["", "seed", "threads", "precision", "ms/patch, median", "fastest pass", "sd over passes", "passes", "training (min)", "peak memory (MB)"]
-    return "## Times on this processor\n\n" + Markdown.table(header, rows)
+    return "## Times on this processor\n\n" + Markdown.table(header, rows) + timesNotes()
+  }
+
+  /// What the times were taken on, where that was noted, and which were taken without the trained weights.
+  private func timesNotes() -> String {
+    func listed(_ timings: [TimingRecord]) -> String { timings.map { "\(Markdown.plain($0.trial)), seed \($0.seed)" }.uniqued.joined(separator: "; ") }
+    let timings = data.timings.map(\.timing), places = timings.compactMap(\.processor).uniqued
+    guard !places.isEmpty else { return "" }
+    let whose = timings.allSatisfy { $0.processor == places[0] } ? [Markdown.plain(places[0])] : places.map { place in
+      "\(Markdown.plain(place)) (\(listed(timings.filter { $0.processor == place })))"
+    }
+    let madeUp = timings.filter { $0.isOfTrainedWeights == false }
+    // One line: on another machine no unmarked one may come or go.
+    return "\nTimes of a patch were taken on \(whose.joined(separator: " and ")); trainings ran where Provenance says."
+      + (madeUp.isEmpty ? "" : " With made-up weights, because the trained ones were not at hand: \(listed(madeUp)). What a network takes does not depend on its weights' values.")
+      + " \(Markdown.clock)\n"
   }
 
   // MARK: Training

@@ -83,6 +83,14 @@ struct TimingRow: CSVRow, Equatable {
     get { timing.turn ?? "" }
     set { timing.turn = newValue.isEmpty ? nil : newValue }
   }
+  var processor: String {
+    get { timing.processor ?? "" }
+    set { timing.processor = newValue.isEmpty ? nil : newValue }
+  }
+  var isOfTrainedWeights: Bool {
+    get { timing.isOfTrainedWeights ?? true }
+    set { timing.isOfTrainedWeights = newValue }
+  }
 
   static let file = "timings.csv"
   static var columns: [Column<TimingRow>] {
@@ -92,6 +100,7 @@ struct TimingRow: CSVRow, Equatable {
       .number("ms_per_patch_min", \.timing.millisecondsPerPatchMinimum), .number("train_seconds", \.timing.trainSeconds),
       .number("peak_rss_mb", \.timing.peakRSSMegabytes), .numbers("ms_per_patch_passes", \.timing.passes),
       .integer("train_threads", \.timing.trainThreads), .flag("main", \.isMain), .text("turn", \.turn),
+      .text("processor", \.processor), .flag("trained_weights", \.isOfTrainedWeights),
     ]
   }
 }

@@ -44,7 +44,7 @@ func seeds() throws -> [String: [[UInt8]]] {
   }
   let trial = TrialFolder(path: folder)
   let log = try file("log.jsonl") { _ in
-    try trial.log.append(.started(trial: "U-Net", seed: 1, settings: ["model.depth": "5"], data: [LogText(key: "source", value: "synthetic")]))
+    try trial.log.append(.started(trial: "U-Net", seed: 1, settings: ["model.depth": "5"], data: [LogText(key: "source", value: "synthetic")], processor: "a processor"))
     try trial.log.append(.epoch(phase: "train", epoch: 1, trainLoss: 1, validationLoss: 2, seconds: 3))
     try trial.log.append(.failed(reason: "“x”\n"))
   }

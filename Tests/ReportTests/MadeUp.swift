@@ -40,7 +40,8 @@ enum MadeUp {
   static func timing(_ trial: String, seed: Int = 1, milliseconds: Double) -> TimingRecord {
     TimingRecord(
       trial: trial, seed: seed, threads: 2, precision: "f32", millisecondsPerPatchMedian: milliseconds, millisecondsPerPatchMinimum: milliseconds - 0.5,
-      passes: [0, -0.5, 0.25, 0.5, -0.25].map { milliseconds + $0 }, trainSeconds: milliseconds * 100, peakRSSMegabytes: 812, trainThreads: 2, isMain: true, turn: "made up")
+      passes: [0, -0.5, 0.25, 0.5, -0.25].map { milliseconds + $0 }, trainSeconds: milliseconds * 100, peakRSSMegabytes: 812, trainThreads: 2, isMain: true, turn: "made up",
+      processor: "a <made-up> one", isOfTrainedWeights: true)
   }
 
   private static func rounded(_ value: Double) -> Double { (value * 1e4).rounded() / 1e4 }

@@ -36,6 +36,7 @@ import Testing
           slower.timings[index].passes = slower.timings[index].passes.map { 1000 - $0 }
           slower.timings[index].threads = 16
           slower.timings[index].peakRSSMegabytes = 9
+          (slower.timings[index].processor, slower.timings[index].isOfTrainedWeights) = (index == 0 ? "another" : "a third", false)
         }
         slower.provenance[1].value = "another"
         try Report.write(MadeUp.table1, to: one)

@@ -1,4 +1,5 @@
 import Diagnostics
+import Engine
 import Foundation
 import Report
 import TestSupport
@@ -122,6 +123,54 @@ extension Runs { @Suite struct RunTests {
     let claim = try #require(report.split(separator: "\n").first { $0.contains("U-Net+ takes longer") })
     #expect(claim.contains("| every pass |"), "\(claim)")
     #expect(!claim.contains("| – | – | every pass"), "\(claim)")
+  }
+
+  /// What one processor computed is reported, and held against its tolerances, on any other.
+  @Test func resultsOfAnotherInstructionSetAreReported() async throws {
+    let bench = try Bench()
+    let spec = try bench.spec(extra: "report.published: [{trial: U-Net, parameters: 1, tolerance: {parameters: 1}}]")
+    #expect(await bench.run(spec) == .done)
+    let before = try bench.steadyFiles()
+    #expect(Processor.select(instructionSet: "reference"))
+    defer { _ = Processor.select(instructionSet: Processor.available.last!) }
+    #expect(await bench.report(spec, check: true) == .outOfTolerance)
+    #expect(await bench.report(bench.results, check: true) == .outOfTolerance)
+    var after = try bench.steadyFiles()
+    // The report's own job is another here: a run would make it anew.
+    for file in ["report.md", "provenance.json"] where before[file] != nil {
+      let lines = [before, after].map { $0[file]!.split(separator: "\n").filter { !$0.contains("report fingerprint") } }
+      #expect(lines[0] == lines[1])
+      after[file] = before[file]
+    }
+    #expect(after == before)
+  }
+
+  /// Results that came from elsewhere, without weights, can be timed here; a report of several machines' trials names them all.
+  @Test func timesAndProvenanceSayWhatTheyWereTakenOn() async throws {
+    let bench = try Bench()
+    let spec = try bench.spec(trials: "[{name: here, model.architecture: unet}, {name: elsewhere, model.architecture: unet+}]")
+    #expect(await bench.run(spec) == .done)
+    func report() throws -> String { try String(contentsOfFile: "\(bench.results)/report.md", encoding: .utf8) }
+    #expect(try report().contains("Times of a patch were taken on \(Processor.name);"))
+    #expect(try !report().contains("made-up weights"))
+
+    let away = try #require(try bench.trials()["elsewhere"])
+    try FileManager.default.removeItem(atPath: away.weights)
+    #expect(await bench.run(spec) { $0.retime = true } == .done)
+    #expect(try report().contains("With made-up weights, because the trained ones were not at hand: elsewhere, seed 1."))
+    let rows = try String(contentsOfFile: "\(bench.results)/timings.csv", encoding: .utf8).split(separator: "\n")
+    #expect(rows[0].hasSuffix(",processor,trained_weights"))
+    for row in rows.dropFirst() { #expect(row.hasSuffix(",\(Processor.name),\(row.hasPrefix("here,") ? 1 : 0)"), "\(row)") }
+
+    let start = try #require(try away.log.lines().start)
+    try away.log.append(
+      .started(
+        trial: start.trial, seed: start.seed, settings: start.settings.merging(["instruction set": "another set"]) { $1 }, data: start.data,
+        processor: "Another Processor"))
+    #expect(await bench.report(spec) == .done)
+    let provenance = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: "\(bench.results)/provenance.json"))) as? [String: Any]
+    #expect(provenance?["processor"] as? String == ["Another Processor", Processor.name].sorted().joined(separator: ", "))
+    #expect(provenance?["instruction_set"] as? String == ["another set", Processor.arithmetic(for: .f32)].sorted().joined(separator: ", "))
   }
 
   /// A trial in bf16 is another than the same in f32, and says what it is wherever the clock's results stand.

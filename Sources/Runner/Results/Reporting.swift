@@ -20,8 +20,7 @@ struct Reporting {
   private let folders: [Int: TrialFolder]
   private let records: [Int: TrialRecord]
 
-  /// Takes each trial's record by its fingerprint; where there is none, `lenient` takes one of the same settings that was made under other
-  /// conditions (another instruction set, data that is not at hand).
+  /// Takes each trial's record by its fingerprint; where there is none, `lenient` takes one of the same settings that ran on something else.
   ///
   /// - Throws: `UserError` (exit 5) where a record or a log is there and cannot be read.
   init(_ session: Session, lenient: Bool) throws {
@@ -32,8 +31,7 @@ struct Reporting {
     for (index, trial) in session.experiment.trials.enumerated() {
       var candidates = [session.folder.trial(session.graph.fingerprint(ofTrial: index))]
       if lenient {
-        let wanted = Self.withoutConditions(session.graph.settings(ofTrial: index))
-        candidates += earlier.entries.reversed().filter { Self.withoutConditions($0.settings) == wanted }.map(\.folder)
+        candidates += earlier.entries(like: session.graph.settings(ofTrial: index)).map(\.folder)
       }
       for folder in candidates {
         guard var record = try folder.reportedRecord() else { continue }
@@ -45,8 +43,6 @@ struct Reporting {
     }
     (self.folders, self.records) = (folders, records)
   }
-
-  private static func withoutConditions(_ settings: [String: String]) -> [String: String] { settings.filter { $0.key.contains(".") || $0.key == "seed" } }
 
   /// Writes the report and all that belongs to it. Returns what could not be drawn.
   func write(isNewRun: Bool) async throws -> [Diagnostic] {
@@ -145,25 +141,29 @@ struct Reporting {
     }
   }
 
-  /// A new run says what it ran on; a report made again keeps what its runs said. Throws `UserError` (exit 5) where that cannot be read.
+  /// What the trials ran on, from their logs, and the rest as the last run says it: a report made again keeps that.
+  /// - Throws: `UserError` (exit 5) where what was said before cannot be read.
   private func provenance(isNewRun: Bool) throws -> [ProvenanceRow] {
     let report = session.graph.jobs.last!.fingerprint.description
     let settings = session.experiment.trials.map(\.settings)
     func distinct(_ values: [String]) -> String { Array(Set(values)).sorted().joined(separator: ", ") }
     let digests = session.data.filter { $0.key.source != .synthetic }.map(\.value.index.digest)
+    let stated = try DurableFile.contents(of: session.folder.provenance).flatMap { try? JSONDecoder().decode([String: Stated].self, from: $0) }
+    let entries = folders.values.compactMap { earlier.entry(of: $0.fingerprint) }
+    let instructionSets = entries.compactMap { $0.settings["instruction set"] }, processors = entries.flatMap(\.processors)
+    // Logs from before they named the processor leave it to what stands.
+    let unnamed = processors.contains(nil) ? stated?["processor"]?.text?.components(separatedBy: ", ") ?? [] : []
     var rows = [
       ProvenanceRow(key: "program_version", value: Runner.version, clock: false),
       ProvenanceRow(key: "data_digest", value: digests.isEmpty ? "synthetic" : distinct(digests), clock: false),
-      ProvenanceRow(key: "instruction_set", value: distinct(settings.map { Processor.arithmetic(for: .init($0.train.precision)) }), clock: true),
+      ProvenanceRow(key: "instruction_set", value: distinct(instructionSets), clock: true),
       ProvenanceRow(key: "precision", value: distinct(settings.map(\.train.precision.rawValue)), clock: false),
-      ProvenanceRow(key: "processor", value: Processor.name, clock: true),
+      ProvenanceRow(key: "processor", value: distinct(processors.compactMap(\.self) + unnamed), clock: true),
       ProvenanceRow(key: "threads", value: "\(session.threads)", clock: true),
       ProvenanceRow(key: "report_fingerprint", value: report, clock: false),
     ]
-    guard !isNewRun, let data = try DurableFile.contents(of: session.folder.provenance),
-      let stated = try? JSONDecoder().decode([String: Stated].self, from: data)
-    else { return rows }
-    for place in rows.indices where rows[place].key != "report_fingerprint" {
+    guard !isNewRun, let stated else { return rows }
+    for place in rows.indices where !["report_fingerprint", "instruction_set", "processor"].contains(rows[place].key) {
       if let value = stated[rows[place].key]?.text { rows[place].value = value }
     }
     return rows

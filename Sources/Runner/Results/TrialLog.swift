@@ -9,7 +9,8 @@ import Report
 /// The log is where everything of a trial stands that depends on the clock or the machine; its record has none of it.
 enum LogEvent: Codable {
   /// `settings`: all the trial's jobs depend on, so that a later plan can say what changed. `data`: what the data is, for the report.
-  case started(trial: String, seed: Int, settings: [String: String], data: [LogText])
+  /// `processor`: nil in earlier logs.
+  case started(trial: String, seed: Int, settings: [String: String], data: [LogText], processor: String?)
   /// Whole epochs done, and batches of the next.
   case resumed(epoch: Int, batch: Int)
   case epoch(phase: String, epoch: Int, trainLoss: Double, validationLoss: Double, seconds: Double)
@@ -157,10 +158,15 @@ extension [LogLine] {
     return nil
   }
 
+  /// Of every start; nil where one does not say.
+  var processors: Set<String?> {
+    reduce(into: []) { found, line in if case .started(_, _, _, _, let processor) = line.event { found.insert(processor) } }
+  }
+
   /// The last start: trial, seed, settings and data.
   var start: (at: String, trial: String, seed: Int, settings: [String: String], data: [LogText])? {
     for line in reversed() {
-      if case .started(let trial, let seed, let settings, let data) = line.event { return (line.at, trial, seed, settings, data) }
+      if case .started(let trial, let seed, let settings, let data, _) = line.event { return (line.at, trial, seed, settings, data) }
     }
     return nil
   }

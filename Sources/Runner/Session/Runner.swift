@@ -203,7 +203,7 @@ public enum Runner {
     guard try session.damage.isEmpty || session.folder.allTrials().contains(where: { $0.readRecord() != nil }) else {
       throw UserError("\(session.folder.path): no record is left that is not damaged", exitCode: .damagedData)
     }
-    guard session.hasTrace else {
+    guard try session.hasTrace() else {
       throw UserError(
         "\(session.folder.path): nothing of these settings; its trials have others", exitCode: .inputOrOutputFailed,
         hints: ["runner report \(session.folder.path) reports what is there", "runner run \(place) runs these"])

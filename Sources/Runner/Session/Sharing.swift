@@ -18,9 +18,11 @@ extension Session {
     return mainTrainingsFirst(longestFirst.map { open[$0] })
   }
 
-  /// Whether any of the trials has begun here.
-  var hasTrace: Bool {
-    experiment.trials.indices.contains { FileManager.default.fileExists(atPath: folder(ofTrial: $0).path) }
+  /// Whether any of the trials has begun here, on whatever machine. Throws `UserError` (exit 5) where a log cannot be read.
+  func hasTrace() throws -> Bool {
+    if experiment.trials.indices.contains(where: { FileManager.default.fileExists(atPath: folder(ofTrial: $0).path) }) { return true }
+    let earlier = try EarlierTrials(folder)
+    return experiment.trials.indices.contains { !earlier.entries(like: graph.settings(ofTrial: $0)).isEmpty }
   }
 
   static func open(_ plan: Plan, _ selected: [Int]) -> [Int] {

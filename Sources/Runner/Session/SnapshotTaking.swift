@@ -15,6 +15,7 @@ struct EarlierTrials: Sendable {
     var seed: Int
     var settings: [String: String]
     var data: [LogText]
+    var processors: Set<String?>
     var timing: (fingerprint: String, timing: TimingRecord)?
     var timings: (times: [TimingRecord], profile: OperationProfile?)
     var epochsDone: Int
@@ -29,13 +30,21 @@ struct EarlierTrials: Sendable {
       let lines = try folder.log.lines()
       guard let start = lines.start else { return nil }
       return Entry(
-        folder: folder, at: start.at, trial: start.trial, seed: start.seed, settings: start.settings, data: start.data, timing: lines.timing,
+        folder: folder, at: start.at, trial: start.trial, seed: start.seed, settings: start.settings, data: start.data,
+        processors: lines.processors, timing: lines.timing,
         timings: lines.timings, epochsDone: lines.epochsDone, secondsPerEpoch: lines.secondsPerEpoch)
     }
     entries = all.sorted { ($0.at, $0.folder.path) < ($1.at, $1.folder.path) }
   }
 
   func entry(of fingerprint: Fingerprint) -> Entry? { entries.last { $0.folder.fingerprint == fingerprint } }
+
+  /// Those of the same settings, whatever they ran on (instruction set, data that is not at hand), newest first.
+  func entries(like settings: [String: String]) -> [Entry] {
+    func ofTheSpec(_ settings: [String: String]) -> [String: String] { settings.filter { $0.key.contains(".") || $0.key == "seed" } }
+    let wanted = ofTheSpec(settings)
+    return entries.reversed().filter { ofTheSpec($0.settings) == wanted }
+  }
 
   /// The digest of the data that the newest trial with such data settings was run on.
   func digest(of settings: DataSettings) -> String? {

@@ -15,6 +15,8 @@ struct TimesInTurn {
     var trial: Int
     var settings: TrialSettings
     var weights: NetworkWeights
+    /// Whether they are the trial's own.
+    var isTrained: Bool
     var patches: PatchStore
   }
 
@@ -91,11 +93,15 @@ struct TimesInTurn {
 
 extension TimingRecord {
   /// - Parameter log: of the trial, for what its training took.
-  init(_ record: TrialRecord, _ time: (precision: TrainSettings.Precision, threads: Int, passes: [Double]), turn: String, isMain: Bool, _ log: [LogLine]) {
+  init(
+    _ record: TrialRecord, _ time: (precision: TrainSettings.Precision, threads: Int, passes: [Double]), turn: String, isMain: Bool, isTrained: Bool,
+    _ log: [LogLine]
+  ) {
     self.init(
       trial: record.trial, seed: record.seed, threads: time.threads, precision: time.precision.rawValue,
       millisecondsPerPatchMedian: time.passes.median!, millisecondsPerPatchMinimum: time.passes.min()!, passes: time.passes,
-      trainSeconds: log.trainingSeconds, peakRSSMegabytes: log.peakMegabytes ?? .nan, trainThreads: log.trainThreads, isMain: isMain, turn: turn)
+      trainSeconds: log.trainingSeconds, peakRSSMegabytes: log.peakMegabytes ?? .nan, trainThreads: log.trainThreads, isMain: isMain, turn: turn,
+      processor: Processor.name, isOfTrainedWeights: isTrained)
   }
 }
 

@@ -61,7 +61,7 @@ struct TrialJobs: Sendable {
       // A baseline has no network to time.
       var milliseconds: Double?
       if try job != nil && folder.log.lines().timing?.fingerprint != job {
-        let network = try network(toTime: trial, trainings.network(ofTrial: trial).weights)
+        let network = try network(toTime: trial, trainings.network(ofTrial: trial).weights, isTrained: true)
         display.begin(trial, .time, of: TimesInTurn.rounds([network.settings]))
         milliseconds = try takeTimes([network]) { display.update(trial, .time, done: $0) }[0]
       }
@@ -69,16 +69,15 @@ struct TrialJobs: Sendable {
     }
   }
 
-  /// Takes the times of these trials again, all in turn; those without weights at hand are left out, with a warning.
+  /// Takes the times of these trials again, all in turn: with made-up weights where theirs are not at hand, because what a network takes
+  /// does not depend on its weights' values.
   /// - Throws: `UserError`, `OutOfMemory`; `CancellationError` after a signal: then all is as it was.
   func timeInTurn(_ trials: [Int], say: (String) -> Void) throws {
     var networks: [TimesInTurn.Network] = []
     for trial in trials where graph.job(.time, of: trial) != nil && session.folder.trial(graph.fingerprint(ofTrial: trial)).hasScores {
-      if let weights = try trainings.weightsAtHand(ofTrial: trial) {
-        networks.append(try network(toTime: trial, weights))
-      } else {
-        display.message(trial, "its weights are not here: not timed again")
-      }
+      let weights = try trainings.weightsAtHand(ofTrial: trial)
+      networks.append(
+        try network(toTime: trial, weights ?? .madeUp(for: session.experiment.trials[trial].settings.networkConfiguration), isTrained: weights != nil))
     }
     guard !networks.isEmpty else { return }
     let rounds = TimesInTurn.rounds(networks.map(\.settings))
@@ -101,7 +100,7 @@ struct TrialJobs: Sendable {
     try folder.log.append(
       .started(
         trial: session.experiment.trials[trial].name, seed: settings.seed, settings: graph.settings(ofTrial: trial),
-        data: session.data(ofTrial: trial).summary(patchSize: settings.patches.size)))
+        data: session.data(ofTrial: trial).summary(patchSize: settings.patches.size), processor: Processor.name))
   }
 
   private func attempt(_ trial: Int, _ part: (TrialFolder) throws -> Void) throws -> String? {
@@ -180,14 +179,15 @@ struct TrialJobs: Sendable {
       let log = try folder.log.lines()
       try folder.log.append(.profiled(fingerprint: job, profile: found.profile))
       // The trial's own last: the last timing of a log is the one that stands for it.
-      let timings = found.times.enumerated().map { TimingRecord(record, $1, turn: turn.turn, isMain: $0 == found.times.count - 1, log) }
+      let timings = found.times.enumerated().map { TimingRecord(record, $1, turn: turn.turn, isMain: $0 == found.times.count - 1, isTrained: network.isTrained, log) }
       for timing in timings { try folder.log.append(.timed(fingerprint: job, timing: timing)) }
       return timings.last!.millisecondsPerPatchMedian
     }
   }
 
-  private func network(toTime trial: Int, _ weights: NetworkWeights) throws -> TimesInTurn.Network {
-    TimesInTurn.Network(trial: trial, settings: session.experiment.trials[trial].settings, weights: weights, patches: try patches.scored(ofTrial: trial))
+  private func network(toTime trial: Int, _ weights: NetworkWeights, isTrained: Bool) throws -> TimesInTurn.Network {
+    TimesInTurn.Network(
+      trial: trial, settings: session.experiment.trials[trial].settings, weights: weights, isTrained: isTrained, patches: try patches.scored(ofTrial: trial))
   }
 
   private func record(of trial: Int, _ training: TrainedWeights?, _ scores: [ImageScore], failure: String?) -> TrialRecord {
