@@ -14,12 +14,19 @@ struct LossAxes {
   /// Nil for a loss that is not a number.
   func place(_ epoch: Int, _ loss: Double) -> (x: Double, y: Double)? { loss.isFinite ? (x.place(Double(epoch)), y.place(loss)) : nil }
 
-  /// The fine-tuning phase, `named` where no legend says what the shade is; nil where there is none.
-  func shade(_ sheet: inout SVG, from epoch: Int?, named: Bool) {
+  /// The fine-tuning phase, from its first epoch on; nil where there is none.
+  func shade(_ sheet: inout SVG, from epoch: Int?) {
     guard let epoch else { return }
     let start = x.place(Double(epoch) - 0.5)
     sheet.rectangle(start, top, right - start, bottom - top, fill: Self.shade)
-    if named { sheet.label("fine-tuning", (start + right) / 2, top + 16, size: 12, anchor: .middle, fill: "#6b6240") }
+  }
+
+  /// What the shade is, where no legend says it: on a patch of it, over the frame's lines.
+  func nameShade(_ sheet: inout SVG, from epoch: Int?) {
+    guard let epoch else { return }
+    let start = x.place(Double(epoch) - 0.5), middle = (start + right) / 2, patch = min(64, right - start)
+    sheet.rectangle(middle - patch / 2, top + 5, patch, 15, fill: Self.shade)
+    sheet.label("fine-tuning", middle, top + 16, size: 12, anchor: .middle, fill: "#6b6240")
   }
 
   /// Lines, ticks and the border; the numbers only where they are asked for.

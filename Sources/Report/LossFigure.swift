@@ -69,8 +69,10 @@ struct LossFigure {
     // A legend of many trials reaches further down than the axes do.
     var sheet = SVG(width: right + 20 + max(legendWidth, 220), height: max(bottom + 62, top + 8 + Self.legendHeight(curves.count)))
     let axes = LossAxes(self, left: left, right: right, top: top, bottom: bottom), marks = epochs <= Self.marked
-    axes.shade(&sheet, from: curves.compactMap(\.fineTuning).min(), named: true)
+    let fineTuning = curves.compactMap(\.fineTuning).min()
+    axes.shade(&sheet, from: fineTuning)
     axes.frame(&sheet)
+    axes.nameShade(&sheet, from: fineTuning)
     axes.names(&sheet, across: (left + right) / 2, bottom: bottom + 46, along: (top + bottom) / 2, left: 20)
     for curve in curves { draw(curve, &sheet, axes, marks: marks) }
     legend(&sheet, at: right + 20, top: top + 8, marks: marks)

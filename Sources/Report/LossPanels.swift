@@ -17,7 +17,7 @@ extension LossFigure {
       let (row, column) = index.quotientAndRemainder(dividingBy: Self.columns)
       let x = left + Double(column) * (width + gap), y = Double(row) * (height + head) + head
       let axes = LossAxes(self, left: x, right: x + width, top: y, bottom: y + height)
-      axes.shade(&sheet, from: curve.fineTuning, named: false)
+      axes.shade(&sheet, from: curve.fineTuning)
       // The last of a column has the numbers, also where the row below it is not full.
       axes.frame(&sheet, across: index + Self.columns >= curves.count, along: column == 0, size: 11)
       for other in curves where other.trial != curve.trial {

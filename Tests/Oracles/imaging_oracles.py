@@ -14,7 +14,7 @@ import numpy as np
 import scipy
 import skimage
 from scipy import ndimage
-from skimage import exposure, filters, measure, morphology, restoration, transform
+from skimage import exposure, filters, measure, morphology, restoration
 
 OUT = pathlib.Path(__file__).parent.parent / "ImagingTests" / "Fixtures" / "skimage"
 
@@ -47,7 +47,7 @@ def main():
         inputs[name] = dict(height=pixels.shape[0], width=pixels.shape[1], offset=len(blob))
         blob.extend(pixels.astype(np.uint8).tobytes())
 
-    cases = {"clahe": [], "tv": [], "pipeline": [], "gaussian": [], "average": [], "median": [], "resize": [], "regions": [], "holes": [], "objects": [], "otsu": []}
+    cases = {"clahe": [], "tv": [], "pipeline": [], "gaussian": [], "average": [], "median": [], "regions": [], "holes": [], "objects": [], "otsu": []}
 
     def store(kind, name, out, dtype, **fields):
         cases[kind].append(dict(input=name, offset=len(blob), **fields))
@@ -77,9 +77,6 @@ def main():
         for radius in (1, 2):
             store("average", name, ndimage.uniform_filter(image, 2 * radius + 1, mode="mirror"), "<f4", radius=radius)
             store("median", name, ndimage.median_filter(image, 2 * radius + 1, mode="mirror"), "<f4", radius=radius)
-        for height, width in ((20, 30), (50, 17), (1, 1)):
-            small = transform.resize(image, (height, width), order=1, mode="edge", anti_aliasing=False)
-            store("resize", name, small, "<f4", height=height, width=width)
 
     masks = {f"mask{h}x{w}_{int(100 * p)}": rng.random((h, w)) < p for h, w, p in
              [(32, 32, 0.45), (32, 32, 0.6), (17, 41, 0.55), (40, 13, 0.7), (24, 24, 0.9), (1, 20, 0.5), (20, 1, 0.5), (1, 1, 1.0)]}
