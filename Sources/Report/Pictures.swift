@@ -44,7 +44,7 @@ public struct SegmentationFigure: Sendable {
 
   public func rendered() -> RGBImage {
     TileSheet(
-      columns: ["image", "truth"] + columns,
+      columns: ["image", "truth"] + columns, repeated: 2,
       rows: rows.map { row in
         let size = TileSheet.tileSize(width: row.image.width, height: row.image.height)
         let masks = [Self.overlay(truth: row.truth, prediction: row.truth)] + row.predictions.map { Self.overlay(truth: row.truth, prediction: $0) }

@@ -124,6 +124,21 @@ import Testing
     }
   }
 
+  /// Seven predictions do not fit beside the image and the truth: four and three, below each other, each once.
+  @Test func manyColumnsStandInBands() {
+    let scene = MadeUp.scene(width: 128, height: 128, brightness: 0.5)
+    func picture(_ count: Int) -> RGBImage {
+      SegmentationFigure(
+        rows: [("row", scene.image, scene.truth, Array(repeating: scene.prediction, count: count))], columns: (0..<count).map { "U-Net \($0)" }
+      ).rendered()
+    }
+    func red(_ picture: RGBImage) -> Int { picture.pixels.count { $0 == SegmentationFigure.missed } }
+    let (four, six, seven) = (picture(4), picture(6), picture(7)), legend = red(picture(0))
+    #expect(seven.width == four.width && six.width > four.width && six.height == four.height)
+    #expect(seven.height - four.height > 256 && seven.height < 2 * four.height)
+    #expect(legend > 0 && red(seven) - legend == 7 * (red(picture(1)) - legend))
+  }
+
   @Test func dimImagesAreStretched() {
     let dim = GrayImage(width: 10, height: 100, pixels: (0..<1000).map { 0.01 + Float($0) * 1e-5 })
     let stretched = SegmentationFigure.stretched(dim).pixels
