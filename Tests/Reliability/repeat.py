@@ -20,7 +20,7 @@ from runs import write_csv
 
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 COMPARED = ["trials.csv", "images.csv", "losses.csv"]
-COLUMNS = ["experiment", "trial", "seed", "made_with", "repeated_with", "commit", "date", "minutes", *COMPARED, "masks", "differ"]
+COLUMNS = ["experiment", "trial", "seed", "made_with", "repeated_with", "processor", "commit", "date", "minutes", *COMPARED, "masks", "differ"]
 
 
 def git(*words):
@@ -47,9 +47,9 @@ def masks(folder, trial, seed):
     return open(path).read().splitlines()[1:]
 
 
-def instruction_set(folder):
+def provenance(folder, key):
     with open(os.path.join(folder, "provenance.json")) as file:
-        return json.load(file)["instruction_set"]
+        return json.load(file)[key]
 
 
 def minutes(folder):
@@ -79,8 +79,8 @@ def main():
          "--set", f"seed={options.seed}", "--jobs", "1", "--threads", str(options.threads), "--out", again, at=clone)
 
     committed = os.path.join(clone, "results", options.experiment)
-    result = {"experiment": options.experiment, "trial": options.trial, "seed": options.seed, "made_with": instruction_set(committed),
-              "repeated_with": instruction_set(again), "commit": commit, "date": time.strftime("%Y-%m-%d"), "minutes": minutes(again)}
+    result = {"experiment": options.experiment, "trial": options.trial, "seed": options.seed, "made_with": provenance(committed, "instruction_set"),
+              "repeated_with": provenance(again, "instruction_set"), "processor": provenance(again, "processor"), "commit": commit, "date": time.strftime("%Y-%m-%d"), "minutes": minutes(again)}
     different = 0
     for name in [*COMPARED, "masks"]:
         old, new = [masks(each, options.trial, options.seed) if name == "masks" else rows(each, name, options.trial, options.seed) for each in (committed, again)]

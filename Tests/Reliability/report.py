@@ -92,10 +92,10 @@ def repeat(rows):
     compared = ["trials.csv", "images.csv", "losses.csv", "masks"]
     said = ("A clone of the commit was built, and one trial trained in it from nothing, twenty epochs on the real images; then every row of that trial in the CSV files, and every mask, "
             "were compared with the committed ones. It takes as long as the training, so `run.py` does it only when asked to (`--parts repeat`).")
-    listed = [(f"{row['trial']}, seed {row['seed']}, of [{row['experiment']}](../{row['experiment']}/report.md)", row["repeated_with"], float(row["minutes"]),
+    listed = [(f"{row['trial']}, seed {row['seed']}, of [{row['experiment']}](../{row['experiment']}/report.md)", row["repeated_with"], row.get("processor") or "–", float(row["minutes"]),
                *(int(row[each]) for each in compared), int(row["differ"])) for row in rows]
     lost = sum(int(row["differ"]) for row in rows)
-    return sum(int(row[each]) for row in rows for each in compared), lost, said, table(["trial", "instruction set", "minutes", *compared, "differ"], listed)
+    return sum(int(row[each]) for row in rows for each in compared), lost, said, table(["trial", "instruction set", "processor", "minutes", *compared, "differ"], listed)
 
 
 # What the test suite holds to in every run of it, without a script of its own: promise, where.
