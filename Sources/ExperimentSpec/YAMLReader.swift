@@ -87,10 +87,24 @@ struct YAMLReader: ~Copyable {
     }
     let scalars = Array((file.line(place.line) ?? "").unicodeScalars)
     let isTab = scalars.indices.contains(place.column - 1) && scalars[place.column - 1] == "\t"
-    var hints = isTab ? ["a tab stands here: YAML is indented with spaces"] : []
-    if file.line(place.line)?.contains("${") ?? false { hints.append("inside {…} and […] a reference is written in quotes: \"${key}\"") }
-    return file.error(message, at: place, hints: hints)
+    let hint =
+      if isTab { "a tab stands here: YAML is indented with spaces" }
+      else if file.line(place.line)?.contains("${") ?? false { "inside {…} and […] a reference is written in quotes: \"${key}\"" }
+      else { Self.likelyCauses.first { message.contains($0.said) }?.cause }
+    return file.error(message, at: place, hints: hint.map { [$0] } ?? [])
   }
+
+  /// What usually lies behind a message of libyaml's.
+  private static let likelyCauses: [(said: String, cause: String)] = [
+    ("did not find expected ',' or", "the bracket before it is not closed, or a value inside it wants quotes"),
+    ("mapping values are not allowed", "a value with a colon in it wants quotes; or this line is indented further than its neighbours"),
+    ("while scanning a quoted scalar", "the quotation mark is not closed"),
+    ("cannot start any token", "a value that begins with @, ` or % wants quotes"),
+    ("unknown escape character", "in double quotes a backslash is written twice; in single quotes, once"),
+    ("did not find expected key", "this line is indented otherwise than its neighbours, or a quotation mark or bracket before it closes too early"),
+    ("did not find expected '-'", "this line is indented otherwise than its neighbours, or lacks its \"- \""),
+    ("could not find expected ':'", "the line before it is neither a key with its colon nor part of a value"),
+  ]
 
   private func text(_ pointer: UnsafeMutablePointer<yaml_char_t>?) -> String? { pointer.map { String(cString: $0) } }
 
