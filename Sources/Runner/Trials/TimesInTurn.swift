@@ -26,8 +26,8 @@ struct TimesInTurn {
     var profile: OperationProfile
   }
 
-  /// When it began: which times were taken together.
-  let turn = Date().formatted(.iso8601)
+  /// When it began, to the millisecond (two turns may begin in one second): which times were taken together.
+  let turn = Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   private(set) var found: [Found] = []
 
   /// - Parameters:
