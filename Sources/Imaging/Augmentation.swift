@@ -40,15 +40,6 @@ public func augment(
   return (variation.geometry.applied(to: variation.appearance(of: image)), variation.geometry.applied(toLabels: mask))
 }
 
-/// The same for an image with labelled objects.
-public func augment(
-  image: GrayImage, labels: LabelImage, recipe: AugmentationRecipe, random: inout CounterRandom
-) -> (GrayImage, LabelImage) {
-  precondition(image.width == labels.width && image.height == labels.height, "the labels have another size than their image")
-  let variation = Variation(recipe, &random)
-  return (variation.geometry.applied(to: variation.appearance(of: image)), variation.geometry.applied(toLabels: labels))
-}
-
 /// What was drawn for one copy.
 struct Variation: Sendable, Equatable {
   enum Blur: Int, Sendable { case gaussian, median, average }

@@ -19,11 +19,11 @@ struct Axis {
     return ticks.map { Numbers.fixed($0, digits) }
   }
 
-  /// Losses: logarithmic where all are positive and the largest is more than five times the smallest, so that the end of a
+  /// Losses: logarithmic where all are positive and the largest is more than three times the smallest, so that the end of a
   /// training, where networks differ, is not pressed flat by its first epoch.
   static func losses(_ values: [Double], start: Double, end: Double) -> Axis {
     let low = values.min() ?? 0, high = values.max() ?? 1
-    if low > 0, high > 5 * low {
+    if low > 0, high > 3 * low {
       let (bottom, top) = (low / 1.08, high * 1.08)
       let candidates: [[Double]] = [[1], [1, 3], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 7]]
       let ticks = candidates.map { ticksWithin(bottom, top, mantissas: $0) }

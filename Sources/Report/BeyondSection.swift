@@ -89,11 +89,11 @@ struct BeyondSection {
 
 extension OperationProfile {
   fileprivate var total: Double { operations.reduce(0) { $0 + $1.milliseconds } }
-  /// Per cent that the concatenations would add as copies, with its range over rounds.
+  /// Per cent that the concatenations would add as copies: its range over rounds, where it was taken in rounds.
   fileprivate var share: String {
-    let middle = Numbers.fixed(100 * concatenationAsCopies / total, 0)
-    guard let leastShare, let largestShare else { return middle }
-    return "\(middle) (\(Numbers.fixed(100 * leastShare, 0))–\(Numbers.fixed(100 * largestShare, 0)))"
+    guard let leastShare, let largestShare else { return Numbers.fixed(100 * concatenationAsCopies / total, 0) }
+    let ends = [leastShare, largestShare].map { Numbers.fixed(100 * $0, 0) }
+    return ends[0] == ends[1] ? ends[0] : ends.joined(separator: "–")
   }
   fileprivate var multiplyAdds: Int { operations.reduce(0) { $0 + $1.multiplyAdds } }
 }

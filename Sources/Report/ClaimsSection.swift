@@ -24,7 +24,13 @@ struct ClaimsSection {
   private func tally(_ rows: [ClaimRow], _ what: String) -> String {
     let counts = [ClaimRow.Verdict.holds, .doesNotHold, .open].map { verdict in rows.count { $0.verdict == verdict.rawValue } }
     return "Of \(Markdown.count(rows.count, "claim")) \(what): \(counts[0]) hold\(counts[0] == 1 ? "s" : ""), \(counts[1]) do\(counts[1] == 1 ? "es" : "") not hold, "
-      + "\(counts[2]) cannot be told\(wanting(rows))."
+      + "\(counts[2]) cannot be told\(wanting(rows)).\(alone(rows))"
+  }
+
+  /// How many verdicts are of these trainings, and may be others of other trainings.
+  private func alone(_ rows: [ClaimRow]) -> String {
+    let count = rows.count(where: \.isOfItsTrainingsAlone)
+    return count == 0 ? "" : " Of the verdicts, \(count) \(count == 1 ? "is" : "are") for these trainings only: they compare one seed a side."
   }
 
   /// What keeps claims out of the table.
@@ -41,7 +47,11 @@ struct ClaimsSection {
     let isLevel = Double(row.reference) != nil
     var measured = "\(Markdown.plain(row.trial)): \(metric.print(row.trialMean))"
     if !isLevel { measured += "<br>\(Markdown.plain(row.reference)): \(metric.print(row.referenceMean))" }
-    let interval = row.low == nil ? "–" : "\(number(row.low, row, metric)) … \(amount(row.high, row, metric))"
+    let level = isLevel && row.unit == Claim.Margin.Unit.absolute.rawValue ? Double(row.reference) : nil
+    let interval =
+      if let low = row.low, let high = row.high {
+        if let level { "\(metric.print(level + low)) … \(metric.print(level + high))" } else { "\(number(low, row, metric)) … \(amount(high, row, metric))" }
+      } else { "–" }
     return [
       Markdown.plain(row.claim) + mark, metric.label, measured, asked(row, metric), row.difference == nil ? "–" : amount(row.difference, row, metric), interval,
       pValue(row.pHolm), judgedBy(row), "**\(row.verdict)**\(row.isOfItsTrainingsAlone ? ", for these trainings" : "")",
@@ -93,12 +103,13 @@ struct ClaimsSection {
     if asks("paired_bootstrap") {
       let seeds = claims.filter { $0.test == "paired_bootstrap" }.compactMap(\.seeds).min() ?? 0
       notes.append(
-        "*Paired bootstrap*: \(Numbers.grouped(Bootstrap.resamples)) resamples; each draws the \(scored.name) with replacement, the same for both sides, and, of a side "
-          + "with n ≥ 2 seeds, n − 1 of them with replacement; percentile interval, not corrected, and two-sided p. Two trials are compared at the seeds both have."
+        "*Paired bootstrap*: \(Numbers.grouped(Bootstrap.resamples)) resamples; each draws the \(scored.name) with replacement, the same for both sides, and, "
+          + "from two seeds on, moves each side's mean by the seeds' error as Student's t has it, their standard deviation pooled over both sides; percentile interval, not "
+          + "corrected, and two-sided p. Two trials are compared at the seeds both have."
           + (seeds < 2 ? " With one seed interval and verdict say what other \(scored.name) might give of these trainings, not what other trainings would." : ""))
     }
     if asks("over_seeds") {
-      notes.append("*Over seeds*: Student's t over trainings that differ in their seed, paired by seed; one training alone tells nothing of others.")
+      notes.append("*Over seeds*: Student's t over trainings that differ in their seed, paired by seed; one training alone tells nothing of others. Per cent are averaged over seeds.")
     }
     if asks("every_pass") {
       notes.append(

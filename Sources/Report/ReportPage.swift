@@ -74,7 +74,7 @@ struct ReportPage {
   /// What the times were taken on, as far as it was noted.
   private var processors: String {
     let named = data.names.flatMap(data.mainTimings(of:)).map(\.processor).uniqued
-    return named.isEmpty || named == [nil] ? "this processor" : named.map { $0.map(Markdown.plain) ?? "a processor not noted" }.joined(separator: " / ")
+    return named.isEmpty ? "this processor" : named.map { $0.map(Markdown.plain) ?? "a processor not noted" }.joined(separator: " / ")
   }
 
   private func cell(_ metric: Metric, _ name: String) -> String {
@@ -135,17 +135,18 @@ struct ReportPage {
 
   private func times() -> String {
     guard !data.timings.isEmpty else { return "" }
+    let turns = data.timings.compactMap(\.timing.turn).uniqued.sorted()
     let rows = data.timings.map { row in
-      let timing = row.timing
+      let timing = row.timing, turn = timing.turn.flatMap(turns.firstIndex).map { "\($0 + 1)" } ?? "–"
       return [
-        "\(Markdown.plain(timing.trial)) \(Markdown.clock)", "\(timing.seed)", "\(timing.threads)", timing.precision,
+        "\(Markdown.plain(timing.trial)) \(Markdown.clock)", "\(timing.seed)", turn, "\(timing.threads)", timing.precision,
         Numbers.fixed(timing.millisecondsPerPatchMedian, 1), Numbers.fixed(timing.millisecondsPerPatchMinimum, 1),
         Numbers.fixed(timing.passes.sampleDeviation, 2), "\(timing.passes.count)", Numbers.fixed(timing.trainSeconds / 60, 1),
         Numbers.fixed(timing.peakRSSMegabytes, 0),
       ]
     }
-    let header = ["", "seed", "threads", "precision", "ms/patch, median", "fastest pass", "sd over passes", "passes", "training (min)", "peak memory (MB)"]
-    return "## Times on this processor\n\n" + Markdown.table(header, rows) + timesNotes()
+    let header = ["", "seed", "turn", "threads", "precision", "ms/patch, median", "fastest pass", "sd over passes", "passes", "training (min)", "peak memory (MB)"]
+    return "## Times of each trial\n\n" + Markdown.table(header, rows) + timesNotes()
   }
 
   /// What the times were taken on, where that was noted, and which were taken without the trained weights.
@@ -157,8 +158,10 @@ struct ReportPage {
       "\(Markdown.plain(place)) (\(listed(timings.filter { $0.processor == place })))"
     }
     let madeUp = timings.filter { $0.isOfTrainedWeights == false }
+    let turns = Set(timings.map(\.turn)).count
     // One line: on another machine no unmarked one may come or go.
     return "\nTimes of a patch were taken on \(whose.joined(separator: " and ")); trainings ran where Provenance says."
+      + (turns > 1 ? " They are of \(turns) turns, one after the other: between turns the machine may have changed, so only times of one turn compare." : "")
       + (madeUp.isEmpty ? "" : " With made-up weights, because the trained ones were not at hand: \(listed(madeUp)). What a network takes does not depend on its weights' values.")
       + " \(Markdown.clock)\n"
   }

@@ -11,9 +11,10 @@ enum Tabulation {
       // In the order of images.csv: a sum's last bit depends on it.
       let scored = record.failure == nil ? record.images.filter { !$0.empty }.sorted { $0.image < $1.image } : []
       func mean(_ score: (ImageScore) -> Double) -> Double? { scored.map(score).mean }
+      let isNetwork = ModelSettings.Architecture(rawValue: record.architecture)?.isNetwork ?? true
       return TrialRow(
-        trial: record.trial, seed: record.seed, architecture: record.architecture, baseFilters: record.baseFilters, depth: record.depth,
-        l2: record.l2, upsampling: record.upsampling, parameters: record.parameters,
+        trial: record.trial, seed: record.seed, architecture: record.architecture, baseFilters: isNetwork ? record.baseFilters : nil,
+        depth: isNetwork ? record.depth : nil, l2: isNetwork ? record.l2 : nil, upsampling: record.upsampling, parameters: record.parameters,
         averageIoU: mean(\.averageIoU), averageIoUDeviation: scored.map(\.averageIoU).populationDeviation,
         iouAt050: mean(\.iouAt050), averagePrecision: mean(\.averagePrecision), contestScore: mean(\.contestScore),
         bestEpoch: record.isTrained ? record.bestEpoch : nil, validationLoss: record.isTrained ? record.validationLoss : nil,

@@ -7,8 +7,8 @@ struct Publish: AsyncParsableCommand {
     discussion: """
       Example: runner publish results/table2 --trial 'U-Net+ (T.C.)' --out results/models/unet-plus-tc-b8.safetensors
 
-      The card, README.md beside the weights, is made of the trial's record and log: data, settings, training, scores. Of several seeds the one \
-      with the least validation loss is taken, unless --seed names one; the test images decide nothing.
+      The card, README.md beside the weights, is made of the trial's record and log: data, settings, training, scores. Of several seeds the \
+      first is taken, unless --seed names one: no score decides.
       """)
 
   @Argument(help: "Results folder, or a trial's folder in it.", completion: .directory) var place: String

@@ -31,6 +31,6 @@ import Testing
     #expect(headings.filter(sections.contains) == sections.filter(headings.contains), "another order: \(sections)")
     #expect(report.contains("U-Net+ segments better than U-Net"))
     #expect(place.names("found").count == 4 * 3 + 2)
-    #expect(try String(contentsOfFile: "\(place.path)/models/README.md", encoding: .utf8).contains("the least validation loss of seeds 1, 2"))
+    #expect(try String(contentsOfFile: "\(place.path)/models/README.md", encoding: .utf8).contains("the first of seeds 1, 2"))
   }
 }

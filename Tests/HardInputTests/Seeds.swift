@@ -80,7 +80,6 @@ func seeds() throws -> [String: [[UInt8]]] {
     "png": [
       try PNG.encode(mask), try PNG.encode(RGBImage(width: 2, height: 2, repeating: RGB(1, 2, 3))), try PNG.encode(LabelImage(width: 3, height: 2, repeating: 700)),
     ],
-    "runs": [bytes(RunLength.encode(mask)), bytes("1 851"), bytes("3 2 30 1")],
     "solution": [bytes("ImageId,EncodedPixels,Height,Width,Usage\na,1 3 9 2,20,30,Public\na,30 1,20,30,Public\r\n\"b\",,5,5,Ignored\n")],
     "masks": [bytes(MaskRuns.table([(image: "a", mask: mask), (image: "b, \"c\"", mask: mask)]))],
     // Without its checksum, too, as from another program: with it, hardly a changed file gets past the header.

@@ -22,11 +22,6 @@ nonisolated(unsafe) var chosen = targets[0]
 nonisolated(unsafe) let targets = [
   Target(name: "spec") { _ = try Experiment.load(path: written($0, "spec.yaml")) },
   Target(name: "png") { _ = try PNG.decode($0, name: "fuzz") },
-  Target(name: "runs") { bytes in
-    let text = String(decoding: bytes, as: UTF8.self), mask = try RunLength.decode(text, width: 37, height: 23)
-    let again = try RunLength.decode(RunLength.encode(mask), width: 37, height: 23)
-    precondition(again == mask, "runs that were read are not written as they are")
-  },
   Target(name: "solution") { _ = try Solution(bytes: $0, path: "fuzz") },
   Target(name: "masks") { bytes in
     let masks = MaskRuns.masks(inTable: String(decoding: bytes, as: UTF8.self))

@@ -114,15 +114,4 @@ import Testing
       #expect(variation.appearance(of: image) == image)
     }
   }
-
-  @Test func labelsGoAlong() {
-    let (image, mask) = Self.sample(12, 12)
-    let labels = mask.connectedRegions(connectivity: 8).labels
-    for sample in 0..<20 {
-      var first = CounterRandom(seed: 4, purpose: .augmentation, sample: sample), second = first
-      let byMask = augment(image: image, mask: mask, recipe: Self.full, random: &first)
-      let byLabels = augment(image: image, labels: labels, recipe: Self.full, random: &second)
-      #expect(byLabels.0 == byMask.0 && byLabels.1.map { $0 > 0 ? 1 : 0 } == byMask.1)
-    }
-  }
 }

@@ -83,13 +83,33 @@ import Testing
     #expect((1...14).contains(rejected), "\(rejected) of 120")
   }
 
-  /// Images alike and seeds apart: only the draw of seeds can spread. Its variance is that of the seeds' mean, with divisor n − 1.
-  @Test func seedsAreDrawnToo() {
-    let seeds = [0.50, 0.53, 0.56, 0.61].map { Array(repeating: $0, count: 10) }
-    let bootstrap = Bootstrap([seeds]) { $0[0] }
-    #expect(abs(bootstrap.quantity - 0.55) < 1e-12)
-    #expect((0.500...0.515).contains(bootstrap.low) && (0.585...0.610).contains(bootstrap.high), "\(bootstrap.low) … \(bootstrap.high)")
-    #expect(Bootstrap([[seeds[0]]]) { $0[0] }.low == 0.5)
+  /// The same with two and three seeds a side, which lie further apart than the images' means do: of one side by four times as far as of the other too.
+  @Test(arguments: [(2, 0.02, 0.02), (3, 0.02, 0.02), (3, 0.024, 0.006)]) func keepsItsLevelOverSeeds(_ seeds: Int, _ one: Double, _ other: Double) {
+    var random = CounterRandom(seed: 12, purpose: .testing)
+    let rejected = (0..<150).count { _ in
+      let hardness = (0..<8).map { _ in Double(random.normal()) * 0.2 }
+      let sides = [one, other].map { deviation in
+        (0..<seeds).map { _ in
+          let training = Double(random.normal()) * deviation
+          return hardness.map { 0.5 + $0 + training + Double(random.normal()) * 0.02 }
+        }
+      }
+      return Bootstrap(sides) { $0[0] - $0[1] }.p(at: 0) < 0.05
+    }
+    #expect((1...16).contains(rejected), "\(rejected) of 150")
+  }
+
+  /// Images alike and seeds apart: Student's interval of one side's mean, and of two sides' difference with a common deviation. scipy 1.11: t.ppf.
+  @Test func seedsAddTheirError() {
+    func alike(_ seeds: [Double]) -> [[Double]] { seeds.map { Array(repeating: $0, count: 10) } }
+    let seeds = [0.50, 0.53, 0.56, 0.61]
+    let one = Bootstrap([alike(seeds)]) { $0[0] }, half = 3.1824463 * seeds.sampleDeviation! / 2
+    #expect(abs(one.quantity - 0.55) < 1e-12)
+    #expect(abs(one.low - (0.55 - half)) < 0.005 && abs(one.high - (0.55 + half)) < 0.005, "\(one.low) … \(one.high)")
+    let two = Bootstrap([alike(seeds), alike(seeds.map { 0.95 - $0 })]) { $0[0] - $0[1] }, wide = 2.4469119 * seeds.sampleDeviation! / 2.0.squareRoot()
+    #expect(abs(two.quantity - 0.15) < 1e-12)
+    #expect(abs(two.low - (0.15 - wide)) < 0.005 && abs(two.high - (0.15 + wide)) < 0.005, "\(two.low) … \(two.high)")
+    #expect(Bootstrap([alike([0.5])]) { $0[0] }.low == 0.5)
   }
 
   /// scipy 1.11: t.cdf and t.ppf.

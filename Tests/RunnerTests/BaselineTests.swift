@@ -1,4 +1,5 @@
 import Diagnostics
+import Engine
 import Foundation
 import Report
 import Testing
@@ -65,5 +66,25 @@ extension Runs { @Suite struct BaselineTests {
     #expect(report.contains("\nA,1,unet,2,3,") && report.contains("\nB,1,unet,1,3,") && report.contains("\nC,1,unet,2,3,"))
     #expect(await bench.run(alone, out: "\(bench.results)/three") == .done)
     #expect(try String(contentsOfFile: "\(bench.results)/three/trials.csv", encoding: .utf8) == report)
+  }
+
+  /// A report takes them from another instruction set as well; a run here computes its own.
+  @Test func reportsTakeOverWhatAnotherProcessorComputed() async throws {
+    let bench = try Bench(), (one, two) = ("\(bench.results)/one", "\(bench.results)/two")
+    let first = try bench.spec(trials: "[{name: left, model.architecture: unet}]", name: "one")
+    #expect(Processor.select(instructionSet: "reference"))
+    let there = await bench.run(first, out: one), away = Processor.arithmetic(for: .f32)
+    #expect(Processor.select(instructionSet: Processor.available.last!))
+    let here = Processor.arithmetic(for: .f32)
+    #expect(there == .done)
+    let second = try bench.spec(trials: "[{name: right, model.architecture: unet}, {name: U-Net+, model.architecture: unet+}]", extra: "reuse: [one]", name: "two")
+    #expect(await bench.run(second, out: two) { $0.only = ["U-Net+"] } == .done)
+    #expect(await bench.report(two) == .done)
+    let report = try String(contentsOfFile: "\(two)/report.md", encoding: .utf8)
+    #expect(report.contains("2 of 2 trials done") && report.contains("| instruction set <!-- clock --> | \([away, here].sorted().joined(separator: ", "))"))
+    #expect(try String(contentsOfFile: "\(two)/trials.csv", encoding: .utf8).contains("\nright,1,unet,"))
+    let transcript = Transcript()
+    #expect(await bench.run(second, transcript: transcript, out: two) == .done)
+    #expect(transcript.output.contains("right: train epoch 1/3"))
   }
 } }

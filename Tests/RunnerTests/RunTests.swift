@@ -123,6 +123,14 @@ extension Runs { @Suite struct RunTests {
     let claim = try #require(report.split(separator: "\n").first { $0.contains("U-Net+ takes longer") })
     #expect(claim.contains("| every pass |"), "\(claim)")
     #expect(!claim.contains("| – | – | every pass"), "\(claim)")
+
+    // A kill between a turn's profile and its times leaves what stood before.
+    let trial = try #require(try bench.trials()["U-Net"]), job = try #require(try trial.log.lines().timing?.fingerprint)
+    var unfinished = try #require(try trial.log.lines().timings.profile)
+    #expect(unfinished.threads == 1)
+    unfinished.threads = 7
+    try trial.log.append(.profiled(fingerprint: job, profile: unfinished))
+    #expect(try trial.log.lines().timings.profile?.threads == 1)
   }
 
   /// What one processor computed is reported, and held against its tolerances, on any other.

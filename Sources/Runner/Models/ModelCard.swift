@@ -79,7 +79,7 @@ struct ModelCard {
       ("epochs", "\(record.losses.count); the weights are those of epoch \(record.bestEpoch), which has the least validation loss"),
       ("validation loss", ProgressText.fixed(record.validationLoss, 4)), ("multiply–adds of a patch", Self.grouped(record.multiplyAdds)),
     ]
-    if !trial.others.isEmpty { rows.append(("why this seed", "the least validation loss of seeds \(trial.others.map(String.init).joined(separator: ", "))")) }
+    if !trial.others.isEmpty { rows.append(("why this seed", "the first of seeds \(trial.others.map(String.init).joined(separator: ", ")): no score chose it")) }
     if let instructionSet { rows.append(("instruction set", instructionSet)) }
     rows.append(("program", "runner \(Runner.version)"))
     table("Training", rows)

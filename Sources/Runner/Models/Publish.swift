@@ -10,7 +10,7 @@ extension Runner {
   /// - Parameters:
   ///   - place: a results folder, or the folder of one of its trials.
   ///   - pattern: the trial's name; nil: the only one there is.
-  ///   - seed: nil: of the trial's seeds the one with the least validation loss.
+  ///   - seed: nil: the first of the trial's seeds. Their losses do not compare: each seed has validation patches of its own.
   ///   - card: nil: `README.md` beside `file`, or `<file>.md` where that is somebody else's or another file's card.
   /// - Throws: `UserError`: exit 2 where it is not said which trial is meant, exit 5 where its weights are not there, exit 6 where they are damaged.
   public static func publish(
@@ -55,7 +55,7 @@ struct PublishedTrial {
   var record: TrialRecord
   /// Of the results folder.
   var experiment: String
-  /// Seeds of which it has the least validation loss; empty where the seed was named or is the only one.
+  /// Seeds of which it is the first; empty where the seed was named or is the only one.
   var others: [Int]
 
   /// - Throws: `UserError`: exit 2 where it is not said which is meant, exit 5 where none is there.
@@ -82,8 +82,8 @@ struct PublishedTrial {
         "\(place): more than one trial is meant", exitCode: .badCommandOrSpec,
         hints: ["there are: \(names)", "--trial and --seed, or the folder of one, say which: " + meant[0].folder.path])
     }
-    let best = meant.min { ($0.record.validationLoss, $0.record.seed) < ($1.record.validationLoss, $1.record.seed) }!
+    let first = meant.min { $0.record.seed < $1.record.seed }!
     return PublishedTrial(
-      folder: best.folder, record: best.record, experiment: (results as NSString).lastPathComponent, others: seeds.count > 1 ? seeds.sorted() : [])
+      folder: first.folder, record: first.record, experiment: (results as NSString).lastPathComponent, others: seeds.count > 1 ? seeds.sorted() : [])
   }
 }

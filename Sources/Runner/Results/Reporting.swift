@@ -112,12 +112,17 @@ struct Reporting {
       let having = OrderedSet(names.flatMap(\.trials)), without = OrderedSet(trials.map(\.name)).subtracting(having)
       // One value, or several seeds of every trial, are a list, and it is told who has none; anything else that differs names its trials.
       let isList = names.allSatisfy { $0.trials.count == having.count }
-      let whose = without.isEmpty ? "" : without.count < having.count ? " (not \(without.joined(separator: ", ")))" : " (\(having.joined(separator: ", ")))"
+      let whose = without.isEmpty ? "" : without.count < having.count ? " (not \(list(without)))" : " (\(list(having)))"
       let value =
         if isList { names.map(\.value).joined(separator: ", ") + whose }
-        else { names.map { "\($0.value) (\($0.trials.joined(separator: ", ")))" }.joined(separator: "; ") }
+        else { names.map { "\($0.value) (\(list($0.trials)))" }.joined(separator: "; ") }
       return SettingRow(key: key.name, value: value, doc: key.summary)
     }
+  }
+
+  /// Trials' names, kept apart where they have commas of their own.
+  private func list(_ names: some Collection<String>) -> String {
+    names.joined(separator: names.contains { $0.contains(",") } ? "; " : ", ")
   }
 
   private var scoredImages: ScoredImages {
@@ -137,7 +142,7 @@ struct Reporting {
     }
     if groups.count == 1 { return groups[0].rows.map { NamedValue(key: $0.key, value: $0.value) } }
     return groups.flatMap { group in
-      group.rows.map { NamedValue(key: "\($0.key) (\(OrderedSet(group.trials).joined(separator: ", ")))", value: $0.value) }
+      group.rows.map { NamedValue(key: "\($0.key) (\(list(OrderedSet(group.trials))))", value: $0.value) }
     }
   }
 

@@ -145,7 +145,8 @@ extension [LogLine] {
       switch line.event {
       case .timed(job, let time) where time.turn == own.turn:
         if !times.contains(where: { $0.threads == time.threads && $0.precision == time.precision }) { times.append(time) }
-      case .profiled(job, let found) where profile == nil: profile = found
+      // One behind the trial's own time is of a turn that was ended before its times stood.
+      case .profiled(job, let found) where profile == nil && !times.isEmpty: profile = found
       default: break
       }
     }

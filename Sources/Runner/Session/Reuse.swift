@@ -49,6 +49,21 @@ struct Reuse: Sendable {
     if !loans.isEmpty { snapshot.finished.remove(graph.jobs.last!.fingerprint) }
   }
 
+  /// For a report: finds besides, for the trials that have left nothing in `folder`, those of the same settings that others finished on
+  /// another instruction set. A run does not take them: on this one its trials are others.
+  /// - Throws: `UserError` (exit 5) where a log in `folder` cannot be read.
+  mutating func findAlike(_ graph: ExperimentGraph, in folder: ResultsFolder) throws {
+    let own = try EarlierTrials(folder)
+    // What has begun here may be at work: that is not touched.
+    loans.removeAll { FileManager.default.fileExists(atPath: $0.to.path) }
+    for trial in graph.experiment.trials.indices {
+      let settings = graph.settings(ofTrial: trial), fingerprint = graph.fingerprint(ofTrial: trial)
+      guard own.entries(like: settings).isEmpty, !loans.contains(where: { $0.to.fingerprint == fingerprint }) else { continue }
+      let finished = lenders.lazy.flatMap { $0.trials.entries(like: settings) }.map(\.folder).first(where: \.hasScores)
+      if let finished { loans.append((finished, folder.trial(finished.fingerprint))) }
+    }
+  }
+
   /// Copies what was found, each trial's record last: it says that everything else stands. Weights need not be there: they are not committed.
   /// - Throws: `UserError` (exit 5) where a file cannot be read or written.
   func take() throws {

@@ -181,7 +181,7 @@ public enum Runner {
     return .done
   }
 
-  /// The report again from the records of a spec's results, or of a results folder; with `check`, exit 3 where a published value is out of its tolerance.
+  /// The report again from the records of a spec's results, or of a results folder, and of those it reuses; with `check`, exit 3 where a published value is out of its tolerance.
   public static func report(_ place: String, _ options: RunOptions, check: Bool, _ surroundings: Surroundings) async throws -> ExitCode {
     var isFolder: ObjCBool = false
     var (options, spec) = (options, place)
@@ -195,7 +195,9 @@ public enum Runner {
       }
       (options.out, spec) = (folder.path, folder.resolvedSpec)
     }
-    let session = try Session(try load([spec], options)[0], options, for: .report, surroundings)
+    var session = try Session(try load([spec], options)[0], options, for: .report, surroundings)
+    try session.reuse.findAlike(session.graph, in: session.folder)
+    try session.reuse.take()
     guard try !session.folder.allTrials().isEmpty else {
       throw UserError("\(session.folder.path): no trial has been run yet", exitCode: .inputOrOutputFailed, hints: ["runner run \(place)"])
     }
