@@ -43,8 +43,8 @@ def attainable(entry, ceilings):
 
 def roofline(path, entries, ceilings, isa):
     """Two charts side by side, inference and training, two threads; the layers that compute."""
-    x, charts = (0.1, 1000.0), []
-    chosen = [e for e in entries if e["flops"] and e["threads"] == 2 and e["base_filters"] == 16]
+    chosen, charts = [e for e in entries if e["flops"] and e["threads"] == 2 and e["base_filters"] == 16], []
+    x = (0.1, max([1000.0, *(1.3 * e["intensity"] for e in chosen)]))
     fma, triad, l2 = ceilings[2]
     y = (1.0, max([fma, *(e["gflops"] for e in chosen)]) * 1.6)
     for index, mode in enumerate(("infer", "train")):
@@ -55,7 +55,7 @@ def roofline(path, entries, ceilings, isa):
             bend = fma / bandwidth
             chart.line([(x[0], max(bandwidth * x[0], y[0])), (max(bend, x[0]), fma)], drawing.INK, dash)
             # Beside the middle of the slope: the steeper one's name stands above it, the other's below.
-            middle = (x[0] * bend) ** 0.5
+            middle = (x[0] * bend) ** 0.5 if not dash else x[0] ** 0.35 * bend ** 0.65
             side, anchor = ((-8, "end") if dash else (10, "start"))
             chart.text(chart.px(middle) + side, chart.py(bandwidth * middle) + (-4 if dash else 12), name, anchor=anchor, size=11)
         chart.line([(fma / l2, fma), (x[1], fma)], drawing.INK)
@@ -65,16 +65,18 @@ def roofline(path, entries, ceilings, isa):
             shape = SHAPES["inference" if mode == "infer" else e["direction"]]
             note = f"{e['network']} {e['layer']} {e['direction']}: {e['gflops']:.0f} GFLOP/s, {e['milliseconds']:.3f} ms"
             chart.point(min(max(e["intensity"], x[0]), x[1]), max(e["gflops"], y[0]), COLOURS[e["network"]], shape, note)
-        # The layers that lose most time against the roof are named on the plot.
+        # The layers that lose most time against the roof are named below: their points lie close together.
         lost = lambda e: e["milliseconds"] - e["flops"] / attainable(e, ceilings) / 1e6
+        by_network = {}
         for e in sorted(here, key=lost, reverse=True)[:6]:
-            right = e["intensity"] < 200  # on which side of the point there is room
-            chart.text(chart.px(min(e["intensity"], x[1])) + (7 if right else -7), chart.py(e["gflops"]) + 4, e["layer"],
-                       anchor="start" if right else "end", size=10, colour=COLOURS[e["network"]])
+            by_network.setdefault(e["network"], {})[e["layer"]] = None
+        words = [("most time lost against the roof", drawing.INK)] + [(f"{name}: {', '.join(layers)}", COLOURS[name]) for name, layers in by_network.items()]
+        for line, (text, colour) in enumerate(words):
+            chart.text(chart.left + 8, chart.top + chart.height - 15 * (len(words) - line) + 6, text, size=10, colour=colour)
         entries_ = [(name, colour, "circle") for name, colour in COLOURS.items()]
         if mode == "train":
             entries_ += [("forward", "#777777", "square"), ("backward (both gradients)", "#777777", "triangle")]
-        chart.legend(entries_, chart.left + chart.width - 190, chart.top + chart.height - 18 * len(entries_))
+        chart.legend(entries_, chart.left + chart.width - 200, chart.top + chart.height - 18 * len(entries_))
         charts.append(chart)
     return drawing.write(path, 1240, 560, charts)
 
