@@ -13,14 +13,16 @@ public struct Experiment: Sendable {
   public var reuse: [String]
   /// Settings without effect, coinciding grid points: shown, not fatal.
   public var notes: [Diagnostic]
+  /// Where each of `report.figureImages` stands.
+  public var figureImagePlaces: [SourceLocation]
   /// The spec file as the user named it; origins in files are written relative to its folder.
   public var path: String
   public init(
     name: String, title: String, trials: [Trial], report: ReportSettings, slurm: SlurmSettings = SlurmSettings(), notes: [Diagnostic], reuse: [String] = [],
-    path: String = ""
+    figureImagePlaces: [SourceLocation] = [], path: String = ""
   ) {
     (self.name, self.title, self.trials, self.report, self.slurm) = (name, title, trials, report, slurm)
-    (self.notes, self.reuse, self.path) = (notes, reuse, path)
+    (self.notes, self.reuse, self.figureImagePlaces, self.path) = (notes, reuse, figureImagePlaces, path)
   }
 }
 

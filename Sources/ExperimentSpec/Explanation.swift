@@ -34,7 +34,9 @@ extension Experiment {
       text += "  - name: \(yamlText(trial.name))\n"
       for key in KeyTable.keys {
         let value = key.read(trial.settings)
-        let written = if case .text(let value) = value { yamlText(value) } else { value.text }
+        var written = if case .text(let value) = value { yamlText(value) } else { value.text }
+        // Trials of one name may differ in what refers to their seed, and in nothing else.
+        if case .reference(let other, _)? = trial.origins[key.name] { written = yamlText("${\(other)}") }
         let from = originText(trial.origins[key.name]) { "\(relativePath($0.file, from: path)):\($0.line):\($0.column)" }
         text += "    \(key.name): \(written)  # \(from == "default" || from.hasPrefix("default:") ? from : "from \(from)")\n"
       }

@@ -48,7 +48,7 @@ public enum Accepted: Sendable, Hashable {
   case oneOf([Int])
   case text
 
-  /// Numbers between two bounds, each within the interval or just outside it.
+  /// Numbers between two bounds, each within the interval or just outside it. Subnormal ones are none: arithmetic here takes them for 0.
   public struct Interval: Sendable, Hashable {
     public var lower: Double
     public var upper = Double.infinity
@@ -56,7 +56,7 @@ public enum Accepted: Sendable, Hashable {
     public var excludesUpper = false
 
     func contains(_ value: Double) -> Bool {
-      value.isFinite && (excludesLower ? value > lower : value >= lower) && (excludesUpper ? value < upper : value <= upper)
+      (value == 0 || value.isNormal) && (excludesLower ? value > lower : value >= lower) && (excludesUpper ? value < upper : value <= upper)
     }
   }
 

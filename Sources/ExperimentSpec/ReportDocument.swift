@@ -6,7 +6,7 @@ struct ReportDocument: Sendable {
   var rows: [String]?
   var published: [Published]?
   var claims: [Claim]?
-  var figureImages: [String]?
+  var figureImages: [Located<String>]?
   var remark: String?
 
   struct Published: Sendable {
@@ -31,7 +31,7 @@ struct ReportDocument: Sendable {
     func check(_ trial: String, _ location: SourceLocation) {
       guard let trials, !trials.contains(trial) else { return }
       var hints = nearestName(to: trial, in: trials).map { ["did you mean '\($0)'?"] } ?? []
-      if let longer = trials.first(where: { $0.hasPrefix(trial + ", ") }) { hints = ["what the sweep goes through stands in the names: '\(longer)'"] }
+      if let longer = trials.first(where: { $0.hasPrefix(trial + " ") }) { hints = ["what the sweep goes through stands in the names: '\(longer)'"] }
       findings.error(
         "no trial is named '\(trial)'", at: location, hints: hints + ["trials: " + trials.prefix(6).joined(separator: "; ") + (trials.count > 6 ? "; …" : "")])
     }
@@ -39,7 +39,7 @@ struct ReportDocument: Sendable {
     for claim in claims ?? [] { for trial in claim.trials { check(trial.value, trial.location) } }
     return ReportSettings(
       rows: rows ?? ["average_iou", "average_precision", "parameters", "ms_per_patch"], published: (published ?? []).map(\.entry),
-      claims: (claims ?? []).map(\.claim), figureImages: figureImages ?? [], remark: remark ?? "")
+      claims: (claims ?? []).map(\.claim), figureImages: (figureImages ?? []).map(\.value), remark: remark ?? "")
   }
 }
 
@@ -52,7 +52,7 @@ extension SpecReader {
       case "report.columns": _ = choice(leaf.node, "report.table.columns", ["trial"])
       case "report.published": report.published = mappings(leaf.node, key).compactMap(published)
       case "report.claims": report.claims = mappings(leaf.node, key).compactMap(claim)
-      case "report.figure_images": report.figureImages = list(leaf.node, key).compactMap { text($0, "an image's id") }
+      case "report.figure_images": report.figureImages = list(leaf.node, key).compactMap { node in text(node, "an image's id").map { Located(value: $0, location: node.location) } }
       case "report.remark": report.remark = text(leaf.node, key)
       default: break
       }

@@ -90,6 +90,9 @@ struct Resolver {
   /// A trial's name and seed tell it from the others; trials of one name are one column of the report, averaged over their seeds, so
   /// nothing but the seed, and what refers to it, may tell them apart.
   private func checkName(_ trial: Trial, _ trials: OrderedDictionary<String, Trial>, _ firsts: inout [String: Trial], at location: SourceLocation) {
+    if trial.name.utf8.count > SpecDocument.longestName {
+      findings.error("with what the sweep goes through, a trial's name takes more than \(SpecDocument.longestName) bytes: '\(trial.name.prefix(60))…'", at: location)
+    }
     guard let other = firsts[trial.name] else {
       firsts[trial.name] = trial
       return
@@ -202,6 +205,8 @@ struct Resolver {
   /// Of two keys whose values do not go together, the one laid on later is at fault.
   private func check(_ resolved: inout Resolved, _ first: String, _ second: String, _ fits: Bool, _ message: String, hint: String) {
     guard !fits, resolved.refused.isDisjoint(with: [first, second]) else { return }
+    // A network's depth is nothing to a trial without one.
+    if [first, second].contains(where: { KeyTable[$0]?.withoutEffect(in: resolved.settings) != nil }) { return }
     fault(message, of: (resolved.layer[first] ?? -1) >= (resolved.layer[second] ?? -1) ? first : second, in: &resolved, hint: hint)
   }
 

@@ -31,6 +31,8 @@ struct SpecDocument: Sendable {
   var location: SourceLocation
   /// False where the file holds something else, which has been said.
   var isMapping = true
+  /// Whether a name was given, right or wrong.
+  var hasName = false
   var name: Located<String>?
   var title: String?
   var extends: Located<String>?
@@ -72,6 +74,9 @@ struct SpecDocument: Sendable {
     var axes: OrderedDictionary<String, Axis>
   }
 
+  /// Of a trial's name, in bytes, with what the sweep adds to it.
+  static let longestName = 1000
+
   /// This file laid over the base it extends: key by key, later wins, lists replace.
   func over(_ base: SpecDocument) -> SpecDocument {
     var result = self
@@ -106,10 +111,10 @@ struct SpecReader {
     document.settings = settings(leaves)
     for (key, leaf) in leaves {
       switch key {
-      case "name": document.name = experimentName(leaf.node)
+      case "name": (document.name, document.hasName) = (experimentName(leaf.node), true)
       case "title": document.title = text(leaf.node, "title")
       case "extends": document.extends = text(leaf.node, "extends").map { Located(value: $0, location: leaf.node.location) }
-      case "reuse": document.reuse = list(leaf.node, key).compactMap { experimentName($0)?.value }
+      case "reuse": document.reuse = list(leaf.node, key).compactMap { experimentName($0, "an entry of reuse")?.value }
       case "trials": document.trials = trials(leaf.node)
       case "sweep.include": document.include = mappings(leaf.node, key).map(inclusion)
       case "sweep.exclude": document.exclude = mappings(leaf.node, key).map(exclusion)
@@ -174,8 +179,8 @@ struct SpecReader {
   /// A trial's name stands on one line of tables, logs and figures.
   private func trialName(_ node: Node) -> String? {
     guard let name = text(node, "name") else { return nil }
-    if name.utf8.count > 200 || name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control || $0.properties.isPatternWhitespace && $0 != " " }) {
-      findings.error("name cannot be \(node.described)", at: node.location, hints: ["accepted: one line, at most 200 bytes"])
+    if name.utf8.count > SpecDocument.longestName || name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control || $0.properties.isPatternWhitespace && $0 != " " }) {
+      findings.error("name cannot be \(node.described)", at: node.location, hints: ["accepted: one line, at most \(SpecDocument.longestName) bytes"])
     }
     return name
   }
@@ -183,12 +188,12 @@ struct SpecReader {
   // MARK: Values of other kinds
 
   /// The name is the results folder's too.
-  private func experimentName(_ node: Node) -> Located<String>? {
-    guard let name = text(node, "name") else { return nil }
+  private func experimentName(_ node: Node, _ key: String = "name") -> Located<String>? {
+    guard let name = text(node, key) else { return nil }
     let fits = name.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0"..."9" ~= $0 || "-_.".unicodeScalars.contains($0)) }
     if !fits || name.hasPrefix(".") || name.utf8.count > 100 {
       findings.error(
-        "name cannot be \(node.described)", at: node.location,
+        "\(key) cannot be \(node.described)", at: node.location,
         hints: ["accepted: letters, digits, '-', '_' and '.', at most 100, not beginning with a point: it names the results folder"])
     }
     return Located(value: name, location: node.location)
@@ -242,7 +247,7 @@ extension Setting.Content {
   /// What a scalar says of `key`.
   init(_ scalar: Scalar?, of key: Key) {
     if let name = scalar?.reference {
-      self = KeyTable[name] == nil ? .refused : .reference(to: name)
+      self = KeyTable[name].map(key.canRefer) ?? false ? .reference(to: name) : .refused
     } else if let value = scalar.flatMap(key.accepted.value), scalar?.text.contains("${") == false {
       self = .value(value)
     } else {
@@ -261,8 +266,12 @@ extension Key {
   func hints(for scalar: Scalar?) -> [String] {
     guard let scalar, scalar.text.contains("${") else { return accepted.hints(for: scalar) }
     guard let name = scalar.reference else { return ["a reference is a whole value: ${key}"] }
+    if let other = KeyTable[name] { return ["\(self.name) is a choice, and refers only to a key of the same choices, which \(other.name) is not"] }
     return ["unknown key '\(name)'"] + KeyTable.hints(forUnknown: name)
   }
+
+  /// Whether its value may be another's: defaults are chosen by choices, so these refer to the same choices alone.
+  fileprivate func canRefer(to other: Key) -> Bool { if case .choice = accepted { accepted == other.accepted } else { true } }
 }
 
 extension Accepted {

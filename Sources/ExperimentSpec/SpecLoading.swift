@@ -10,7 +10,7 @@ extension Experiment {
     let reader = SpecReader(findings: findings)
     let own = try document(SourceFile(path: path), reader)
     guard own.isMapping else { throw UserError(findings.errors, exitCode: .badCommandOrSpec) }
-    if own.name == nil, !findings.errors.contains(where: { $0.message.hasPrefix("name cannot") }) {
+    if own.name == nil, !own.hasName {
       findings.error("missing key 'name'", at: own.location, hints: ["the name is the results folder's: results/<name>"])
     }
     let (whole, complete) = withBases(own, path: path, reader)
@@ -24,7 +24,7 @@ extension Experiment {
     try findings.throwIfAny()
     return Experiment(
       name: whole.name?.value ?? "", title: title, trials: trials, report: report, slurm: whole.slurm.resolved(), notes: findings.sorted(notes),
-      reuse: whole.reuse ?? [], path: path)
+      reuse: whole.reuse ?? [], figureImagePlaces: (whole.report.figureImages ?? []).map(\.location), path: path)
   }
 
   private static func document(_ file: SourceFile, _ reader: SpecReader) throws(UserError) -> SpecDocument {
@@ -83,7 +83,8 @@ func normalizedPath(_ path: String) -> String {
   for part in path.split(separator: "/") where part != "." {
     if part == "..", let last = parts.last, last != ".." { parts.removeLast() } else { parts.append(part) }
   }
-  return (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
+  let joined = (path.hasPrefix("/") ? "/" : "") + parts.joined(separator: "/")
+  return joined.isEmpty && !path.isEmpty ? "." : joined
 }
 
 func folder(of path: String) -> String { path.lastIndex(of: "/").map { String(path[..<path.index(after: $0)]) } ?? "" }

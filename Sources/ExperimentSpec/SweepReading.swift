@@ -128,11 +128,12 @@ extension SpecReader {
     }
     var settings: [Setting] = []
     while true {
-      let number = element(settings.count).roundedToTwelveDigits
+      let exact = element(settings.count), number = isWhole && exact == exact.rounded() ? exact : exact.roundedToTwelveDigits
+      let text = isWhole ? Int(exactly: number).map(String.init) ?? canonicalText(number) : canonicalText(number)
       if number > to { return settings }
       guard settings.count < Resolver.mostTrials else { return fault("a range of more than \(Resolver.mostTrials) values") }
-      guard let value = key.accepted.value(of: Scalar(canonicalText(number))) else {
-        return fault("\(key.name) cannot be \(canonicalText(number))", hints: key.accepted.hints(for: nil))
+      guard let value = key.accepted.value(of: Scalar(text)) else {
+        return fault("\(key.name) cannot be \(text)", hints: key.accepted.hints(for: nil))
       }
       settings.append(Setting(key: key, content: .value(value), origin: .file(location)))
     }

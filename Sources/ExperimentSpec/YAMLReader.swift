@@ -73,16 +73,20 @@ struct YAMLReader: ~Copyable {
 
   private func syntaxError() -> UserError {
     precondition(parser.pointee.error != YAML_MEMORY_ERROR, "libyaml: out of memory")
-    var place = location(parser.pointee.problem_mark)
     // libyaml places what a cut-off file lacks on a line that is not there.
-    while place.line > 1, file.line(place.line)?.isEmpty ?? true {
-      place.line -= 1
-      place.column = (file.line(place.line)?.unicodeScalars.count ?? 0) + 1
+    func written(_ mark: yaml_mark_t) -> SourceLocation {
+      var place = location(mark)
+      while place.line > 1, file.line(place.line)?.isEmpty ?? true {
+        place.line -= 1
+        place.column = (file.line(place.line)?.unicodeScalars.count ?? 0) + 1
+      }
+      return place
     }
+    let place = written(parser.pointee.problem_mark)
     var message = "not valid YAML: " + String(cString: parser.pointee.problem)
     if let context = parser.pointee.context {
       message += ", \(String(cString: context))"
-      let from = location(parser.pointee.context_mark)
+      let from = written(parser.pointee.context_mark)
       if from.line != place.line { message += " that begins at line \(from.line), column \(from.column)" }
     }
     let scalars = Array((file.line(place.line) ?? "").unicodeScalars)
@@ -195,7 +199,7 @@ struct YAMLReader: ~Copyable {
 
   private mutating func mapping(from begin: SourceLocation, depth: Int) throws(UserError) -> Measured {
     var entries: [Node.Entry] = [], merges: [Node.Entry] = []
-    var places: [String: SourceLocation] = [:]
+    var places: [String: SourceLocation] = [:], merged: SourceLocation?
     var count = 1, height = 0
     try advance()
     while event.type != YAML_MAPPING_END_EVENT {
@@ -205,6 +209,8 @@ struct YAMLReader: ~Copyable {
       let value = try node(depth: depth + 1)
       (count, height) = (count + key.count + value.count, max(height, value.height))
       if name.text == "<<", name.style == .plain {
+        if let first = merged { duplicates.append(duplicateKey("<<", at: key.node.location, first: first)) }
+        merged = merged ?? key.node.location
         merges += try mergedEntries(value.node)
       } else if let first = places[name.text] {
         duplicates.append(duplicateKey(name.text, at: key.node.location, first: first))

@@ -80,7 +80,11 @@ public enum DurableFile {
     if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue { return }
     let above = parentFolder(of: path)
     if !above.isEmpty, above != path { try makeFolder(above) }
-    guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw failure("cannot be made", path) }
+    // Another process may have made it meanwhile; a file of that name is something else.
+    if mkdir(path, 0o777) != 0 {
+      let fault = failure("cannot be made", path)
+      guard errno == EEXIST, FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue else { throw fault }
+    }
     try syncFolder(of: path)
   }
 

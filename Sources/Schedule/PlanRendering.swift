@@ -108,7 +108,7 @@ extension Plan {
     let colors: [State: String] = [.run: "#fde68a", .resume: "#bfdbfe", .cached: "#e5e7eb"]
     var lines = ["digraph plan {", "  rankdir=LR; node [shape=box, style=filled];"]
     for (number, step) in steps.enumerated() {
-      let label = caption(step, expectations).map { $0.replacing("\"", with: "\\\"") }.joined(separator: "\\n")
+      let label = caption(step, expectations).map { $0.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") }.joined(separator: "\\n")
       lines.append("  j\(number) [label=\"\(label)\", \(step.isLeftOut ? "style=dashed" : "fillcolor=\"\(colors[step.state]!)\""), tooltip=\"\(step.job.id)\"];")
     }
     for (from, to) in edges { lines.append("  j\(from) -> j\(to);") }

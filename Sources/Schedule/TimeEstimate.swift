@@ -52,6 +52,8 @@ public struct TimeEstimate: Sendable {
   private var kinds: [JobKind: Measured] = [:]
   private var groups: [String: Measured] = [:]
 
+  private static let mostScheduled = 100
+
   /// A step this many times as long as expected, and longer than `pauseSeconds`, is a pause: the machine slept, or the process was stopped.
   private static let pauseRatio = 8.0, pauseSeconds = 10.0
 
@@ -128,7 +130,9 @@ public struct TimeEstimate: Sendable {
   /// The end of a schedule in which each task begins as soon as its inputs are done and a slot is free, the first in order first,
   /// and an exclusive one when nothing else runs.
   private func makespan(_ seconds: (Task) -> Double) -> Double {
-    if slots == 1 { return tasks.reduce(0) { $0 + seconds($1) } }
+    let total = tasks.reduce(0) { $0 + seconds($1) }
+    // Of many tasks the schedule's ends hardly count, and drawing it up takes time with the square of their number.
+    if slots == 1 || tasks.count > Self.mostScheduled { return max(total / Double(slots), tasks.map(seconds).max() ?? 0) }
     var undone = Set(tasks.map(\.id))
     var running: [(id: Task.ID, end: Double, isExclusive: Bool)] = []
     var waiting: [Task] = []

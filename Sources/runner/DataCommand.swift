@@ -10,7 +10,7 @@ struct DataCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Read and check all data: counts and a digest.", discussion: "Example: runner data verify --data ~/dsb2018 --json")
 
-    @Option(help: ArgumentHelp("The data's folder (default: $RUNNER_DATA, the user's cache).", valueName: "dir"), completion: .directory) var data: String?
+    @Option(help: ArgumentHelp("The data's folder (default: $RUNNER_DATA, the user's cache).", valueName: "dir"), completion: .directory, transform: path) var data: String?
     @OptionGroup var threads: Threads
     @Flag(help: "One JSON object.") var json = false
 
@@ -21,7 +21,7 @@ struct DataCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       abstract: "Write synthetic nuclei as a folder of images and masks.", discussion: "Example: runner data synthesize --out /tmp/nuclei --train 50 --test 10")
 
-    @Option(help: ArgumentHelp("A new folder.", valueName: "dir"), completion: .directory) var out: String
+    @Option(help: ArgumentHelp("A new folder.", valueName: "dir"), completion: .directory, transform: path) var out: String
     @Option(name: .customLong("train"), help: ArgumentHelp("Training images.", valueName: "n")) var training: Int?
     @Option(help: ArgumentHelp("Test images.", valueName: "n")) var test: Int?
     @Option(help: ArgumentHelp("Side of an image, pixels.", valueName: "pixels")) var side: Int?
@@ -41,7 +41,7 @@ struct DataCommand: AsyncParsableCommand {
       discussion: "Example: runner data fetch")
 
     @Option(help: "Address of the folder that holds stage1_train.zip, stage1_test.zip and stage1_solution.csv.") var url: String?
-    @Option(help: ArgumentHelp("Where to (default: the user's cache, where runs look for it).", valueName: "dir"), completion: .directory) var out: String?
+    @Option(help: ArgumentHelp("Where to (default: the user's cache, where runs look for it).", valueName: "dir"), completion: .directory, transform: path) var out: String?
     @OptionGroup var threads: Threads
     @Flag(help: "One JSON object at the end, no progress.") var json = false
 

@@ -16,7 +16,7 @@ struct Predict: AsyncParsableCommand {
       """)
 
   @Argument(help: "Images, and folders of them.", completion: .file(extensions: ["png", "tif", "tiff"])) var images: [String]
-  @Option(help: ArgumentHelp("Where the results go.", valueName: "dir"), completion: .directory) var out: String
+  @Option(help: ArgumentHelp("Where the results go.", valueName: "dir"), completion: .directory, transform: path) var out: String
   @Option(
     help: ArgumentHelp("Trained weights: best.safetensors of a trial (default: the model that comes with the program).", valueName: "file"), completion: .weights)
   var weights: String?

@@ -14,7 +14,7 @@ struct Publish: AsyncParsableCommand {
   @Argument(help: "Results folder, or a trial's folder in it.", completion: .directory) var place: String
   @Option(help: ArgumentHelp("The trial of this name; * and ? stand for any characters.", valueName: "pattern")) var trial: String?
   @Option(help: ArgumentHelp("The trial of this seed.", valueName: "n")) var seed: Int?
-  @Option(help: ArgumentHelp("Where the weights go.", valueName: "file"), completion: .weights) var out: String
+  @Option(help: ArgumentHelp("Where the weights go.", valueName: "file"), completion: .weights, transform: path) var out: String
   @Option(help: ArgumentHelp("Where the card goes (default: README.md beside the weights).", valueName: "file"), completion: .file(extensions: ["md"]))
   var card: String?
 

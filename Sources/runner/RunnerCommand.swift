@@ -25,11 +25,17 @@ struct Overrides: ParsableArguments {
   var overrides: [String] = []
 }
 
+/// A path from the command line. An empty one, such as an unset variable of the shell gives, would stand for the root of the file system.
+func path(_ text: String) throws -> String {
+  if text.isEmpty { throw ValidationError("the path is empty") }
+  return text
+}
+
 /// Where things are.
 struct Places: ParsableArguments {
-  @Option(help: ArgumentHelp("The results folder (default: results/<name>).", valueName: "dir"), completion: .directory)
+  @Option(help: ArgumentHelp("The results folder (default: results/<name>).", valueName: "dir"), completion: .directory, transform: path)
   var out: String?
-  @Option(help: ArgumentHelp("The data's folder (default: data.root of the spec, $RUNNER_DATA, the user's cache).", valueName: "dir"), completion: .directory)
+  @Option(help: ArgumentHelp("The data's folder (default: data.root of the spec, $RUNNER_DATA, the user's cache).", valueName: "dir"), completion: .directory, transform: path)
   var data: String?
 }
 

@@ -44,6 +44,19 @@ import Testing
     #expect(again.trials.map(\.settings) == experiment.trials.map(\.settings))
   }
 
+  @Test("Settings that stand for nothing, that follow the seed, and that make long names read back too", arguments: [
+    "model: {architecture: unet, depth: 2}\npatches.size: 34\ntrials: [{name: A}, {name: B, model.architecture: otsu}]",
+    "model.architecture: unet\ndata: {source: synthetic, synthetic.seed: \"${seed}\"}\nsweep.grid.seed: [1, 2]",
+    "model.architecture: unet\ntrain.batch: \"${train.epochs}\"\ntrain.epochs: \"${seed}\"\nsweep.grid.seed: [1, 2]",
+    "model.architecture: unet\nsweep.grid: {"
+      + ["model.l2", "train.bce_weight", "train.dice_smooth", "augment.blur", "augment.color", "augment.flip", "augment.rotation", "patches.foreground_ratio"]
+        .map { "\($0): [0.25, 0.5]" }.joined(separator: ", ") + "}",
+  ]) func everyResolvedSpecReadsBack(_ text: String) throws {
+    let experiment = try SpecFolder(["a.yaml": "name: a\n" + text]).load()
+    let again = try SpecFolder(["a.yaml": experiment.resolvedYAML()]).load()
+    #expect(again.trials.map(\.name) == experiment.trials.map(\.name) && again.trials.map(\.settings) == experiment.trials.map(\.settings))
+  }
+
   @Test func resolvedSpecSaysWhereFrom() throws {
     let text = try Experiment.load(path: ShippedTests.root.appending(path: "experiments/table2.yaml").path).resolvedYAML()
     #expect(text.contains("    model.l2: 0  # from table2.yaml:18:65\n"))

@@ -179,6 +179,7 @@ struct SpecFolder: ~Copyable {
     ("seed: {from: 1, to: 3}", "1, 2, 3"), ("seed: {from: 1, to: 10, step: 4}", "1, 5, 9"), ("model.base_filters: {from: 4, to: 64, factor: 2}", "4, 8, 16, 32, 64"),
     ("model.l2: {from: 1e-6, to: 1e-1, factor: 10}", "1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1"), ("model.l2: {from: 0, to: 0.7, step: 0.1}", "0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7"),
     ("train.learning_rate: {from: 3e-4, to: 3e-3, factor: 3.1622776601683795}", "3e-4, 9.48683298051e-4, 0.003"), ("seed: {from: 5, to: 5}", "5"),
+    ("seed: {from: 20240101, to: 20240103}", "20240101, 20240102, 20240103"), ("seed: {from: 9007199254740991, to: 9007199254740992}", "9007199254740991, 9007199254740992"),
   ]) func ranges(_ axis: String, _ expected: String) throws {
     let key = try #require(KeyTable[String(axis.prefix { $0 != ":" })])
     for sweep in ["sweep: {grid: {\(axis)}}", "sweep.zip: {\(axis)}", "sweep.when: [{if: {model.depth: 5}, set: {\(axis)}}]"] {

@@ -133,6 +133,45 @@ extension Runs { @Suite struct RunTests {
     #expect(try trial.log.lines().timings.profile?.threads == 1)
   }
 
+  /// A trial that is done is timed again on the data it was scored on: where that is gone, this is said before anything runs.
+  @Test func timesWantTheData() async throws {
+    let bench = try Bench(), images = "\(bench.folder.path)/images"
+    #expect(
+      try Runner.synthesizeData(to: images, training: 4, test: 2, side: 64, seed: 1, threads: 1, Transcript().surroundings(cache: bench.folder.path))
+        == .done)
+    let spec = try bench.spec(
+      trials: "[{name: folder, model.architecture: unet, data: {source: folder, root: \(images)}}, {name: made, model.architecture: unet+}]",
+      extra: "report.claims: [{claim: c, metric: ms_per_patch, greater: [folder, made]}]")
+    #expect(await bench.run(spec) { $0.only = ["folder"] } == .done)
+    try FileManager.default.removeItem(atPath: images)
+    let transcript = Transcript()
+    #expect(await bench.run(spec, transcript: transcript) { ($0.retime, $0.only) = (true, ["folder"]) } == .inputOrOutputFailed)
+    #expect(await bench.run(spec) { $0.only = ["made"] } == .done)
+    let report = try String(contentsOfFile: "\(bench.results)/report.md", encoding: .utf8)
+    #expect(report.contains("2 of 2 trials done") && report.contains("1 cannot be told"))
+  }
+
+  @Test func imagesOfFiguresAreLookedForBeforeAnythingRuns() async throws {
+    let bench = try Bench(), transcript = Transcript()
+    let spec = try bench.spec(extra: "report.figure_images: [test-0000, nowhere]")
+    #expect(await bench.run(spec, transcript: transcript) == .badCommandOrSpec)
+    #expect(transcript.errors.contains("no scored image is called 'nowhere'") && transcript.errors.contains(".yaml:"))
+    #expect(!FileManager.default.fileExists(atPath: "\(bench.results)/trials"))
+  }
+
+  /// What a dead process was writing goes; what a living one writes, and what is not the runner's, stays.
+  @Test func leftoversOfTheDeadGo() async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.run(spec) == .done)
+    let trial = try #require(bench.trials()["U-Net"]).path, living = getpid(), dead = Int32.max - 1
+    try FileManager.default.createDirectory(atPath: "\(bench.results)/mine", withIntermediateDirectories: true)
+    let gone = ["\(trial)/checkpoint.\(dead).tmp", "\(bench.results)/table.csv.\(dead)-3.tmp", "\(bench.results)/figures/a.svg.\(dead).tmp"]
+    let kept = ["\(trial)/checkpoint.\(living).tmp", "\(bench.results)/mine/notes.\(dead).tmp"]
+    for file in gone + kept { try Data("x".utf8).write(to: URL(fileURLWithPath: file)) }
+    #expect(await bench.run(spec) == .done)
+    #expect(gone.allSatisfy { !FileManager.default.fileExists(atPath: $0) } && kept.allSatisfy { FileManager.default.fileExists(atPath: $0) })
+  }
+
   /// What one processor computed is reported, and held against its tolerances, on any other.
   @Test func resultsOfAnotherInstructionSetAreReported() async throws {
     let bench = try Bench()

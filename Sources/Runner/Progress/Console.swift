@@ -47,6 +47,11 @@ public struct Console: Sendable {
     while !bytes.isEmpty {
       let written = bytes.withUnsafeBytes { Foundation.write(file, $0.baseAddress, $0.count) }
       if written < 0, errno == EINTR { continue }
+      if written < 0, errno == EAGAIN {
+        // A pipe that another program has made non-blocking, and whose reader is slow.
+        var place = pollfd(fd: file, events: Int16(POLLOUT), revents: 0)
+        if poll(&place, 1, -1) >= 0 || errno == EINTR { continue }
+      }
       guard written > 0 else {
         if file == STDOUT_FILENO, errno != EPIPE { hasLostOutput.withLock { $0 = true } }
         return

@@ -231,7 +231,6 @@ final class ProgressDisplay: Sendable {
     guard console.isLive else { return }
     let now = ContinuousClock.now
     if let shownAt = state.shownAt, state.lines > 0, (now - shownAt).seconds < 0.1 { return }
-    state.shownAt = now
     var lines = state.running.sorted { $0.key < $1.key }.map { trial, running in
       var progress = running.progress
       progress.secondsLeft = secondsLeft(trial, state)
@@ -241,6 +240,8 @@ final class ProgressDisplay: Sendable {
     erase(&state)
     console.put(lines.joined(separator: "\n"))
     state.lines = lines.count
+    // After the work, which takes its time in a large sweep.
+    state.shownAt = .now
   }
 
   private func erase(_ state: inout State) {

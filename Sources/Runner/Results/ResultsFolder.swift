@@ -30,10 +30,17 @@ struct ResultsFolder: Sendable {
     try DurableFile.names(in: trials).filter { !$0.hasPrefix(".") }.map { TrialFolder(path: "\(trials)/\($0)") }
   }
 
-  /// Removes what killed processes were writing (`<name>.<process>.tmp`: never renamed into place, so nobody's). Under the lock only.
+  /// Removes what killed processes were writing (`<name>.<process>.tmp`: never renamed into place, so nobody's), in the places where
+  /// the runner writes. Under the lock only; a report takes none, so what a living process has begun stays.
   func removeLeftovers() {
-    let found = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
-    for name in found where name.contains(/\.\d+(-\d+)?\.tmp$/) { try? FileManager.default.removeItem(atPath: "\(path)/\(name)") }
+    func isDead(_ process: Substring) -> Bool { Int32(process).map { kill($0, 0) != 0 && errno == ESRCH } ?? false }
+    let trials = ((try? allTrials()) ?? []).map(\.path)
+    for place in [path, "\(path)/figures", cache, "\(cache)/slurm"] + trials {
+      for name in (try? FileManager.default.contentsOfDirectory(atPath: place)) ?? [] {
+        guard let match = name.firstMatch(of: /\.(\d+)(-\d+)?\.tmp$/), isDead(match.1) else { continue }
+        try? FileManager.default.removeItem(atPath: "\(place)/\(name)")
+      }
+    }
   }
 
   /// Whether a figure has no PNG beside it: none could be rendered, or a kill came first.

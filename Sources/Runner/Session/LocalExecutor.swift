@@ -63,7 +63,7 @@ extension Session {
   func claimsWaitForTimesInTurn() throws -> Bool {
     let timed = experiment.trials.indices.filter { graph.job(.time, of: $0) != nil }.map(folder(ofTrial:))
     guard experiment.report.claims.contains(where: { $0.test == "every_pass" }), timed.count > 1,
-      timed.allSatisfy(\.hasScores)
+      timed.allSatisfy(\.hasScores), experiment.trials.allSatisfy({ data[$0.settings.data] != nil })
     else { return false }
     let turns = Set(try timed.map { try $0.log.lines().timing?.timing.turn })
     return turns.count > 1 || turns == [nil]

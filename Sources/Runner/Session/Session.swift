@@ -85,7 +85,9 @@ struct Session: Sendable {
     allotment = Allotment(limits, plan, open, jobs: options.jobs, threads: options.threads)
     if purpose != .report { try checkNetworks() }
     if purpose == .run {
-      for trial in open {
+      try checkFigureImages()
+      // Times in turn are of all trials that were asked for, done or not.
+      for trial in options.retime ? selected : open {
         guard let error = missing[experiment.trials[trial].settings.data] else { continue }
         guard folder.trial(graph.fingerprint(ofTrial: trial)).hasDamagedRecord else { throw error }
         throw UserError(damage + error.diagnostics, exitCode: .damagedData)
@@ -122,6 +124,16 @@ struct Session: Sendable {
       } catch {
         faults.append(Diagnostic(.error, "\(graph.label(ofTrial: trial)): \(error)"))
       }
+    }
+    if !faults.isEmpty { throw UserError(faults, exitCode: .badCommandOrSpec) }
+  }
+
+  /// Images that the figures are to show and that are not among those scored would be found out after all training.
+  private func checkFigureImages() throws {
+    guard let settings = experiment.trials.first?.settings, let scored = data[settings.data]?.scoredImages(settings) else { return }
+    let ids = Set(scored.map(\.id))
+    let faults = zip(experiment.report.figureImages, experiment.figureImagePlaces).filter { !ids.contains($0.0) }.map { image, place in
+      Diagnostic(.error, "no scored image is called '\(image)'", at: place, hints: scored.first.map { ["for example: \($0.id)"] } ?? [])
     }
     if !faults.isEmpty { throw UserError(faults, exitCode: .badCommandOrSpec) }
   }

@@ -161,6 +161,9 @@ struct TrialJobs: Sendable {
   /// A trial without a network: scores, and no training.
   private func evaluateBaseline(_ trial: Int, _ folder: TrialFolder) throws {
     let settings = session.experiment.trials[trial].settings, data = session.data(ofTrial: trial), images = data.scoredImages(settings)
+    guard !images.isEmpty else {
+      throw UserError("no image is left to be scored", exitCode: .inputOrOutputFailed, hints: ["give more images, or a larger patches.validation_fraction"])
+    }
     let patches = try patches.scored(ofTrial: trial)
     display.begin(trial, .evaluate, of: images.count)
     let evaluation = try Evaluation(
