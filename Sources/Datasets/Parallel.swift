@@ -1,5 +1,6 @@
 import Dispatch
 import Synchronization
+import TensorCore
 
 /// `body(0) … body(count − 1)` on up to `threads` threads, results in order.
 ///
@@ -8,6 +9,7 @@ import Synchronization
 func parallelMap<Result: Sendable>(count: Int, threads: Int, _ body: @Sendable (Int) throws -> Result) throws -> [Result] {
   let state = Mutex(Progress<Result>(results: Array(repeating: nil, count: count)))
   DispatchQueue.concurrentPerform(iterations: max(1, min(threads, count))) { _ in
+    takeProcessPriority()
     while true {
       let claimed: Int? = state.withLock {
         guard $0.failure == nil, $0.next < count else { return nil }

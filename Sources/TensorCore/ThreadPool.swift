@@ -8,6 +8,17 @@ import Synchronization
   import Darwin
 #endif
 
+/// Gives the calling thread the priority that the process was started with, as by `nice`; threads that it starts take it over.
+///
+/// On Linux each thread has a priority of its own, and libdispatch, which also runs Swift's tasks, sets that of its threads by their quality of
+/// service: `nice runner …` would compute at the ordinary one.
+public func takeProcessPriority() {
+  #if os(Linux)
+    let process: Int32 = 0  // PRIO_PROCESS, whose type differs between C libraries
+    setpriority(process, 0, getpriority(process, id_t(getpid())))
+  #endif
+}
+
 /// A fixed team of threads that share the tasks of one piece of work at a time.
 ///
 /// Which thread runs a task is left to chance; what a task computes must not depend on it. The calling thread is

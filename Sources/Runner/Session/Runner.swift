@@ -3,6 +3,7 @@ import ExperimentSpec
 import Foundation
 import Report
 import Schedule
+import TensorCore
 
 /// The commands: each prints what it has to say and returns the exit code, or throws a `UserError` that carries one.
 public enum Runner {
@@ -13,6 +14,7 @@ public enum Runner {
 
   /// Runs `command`, printing what it throws; the exit code in every case.
   public static func exitCode(_ surroundings: Surroundings, of command: () async throws -> ExitCode) async -> ExitCode {
+    takeProcessPriority()
     do {
       let code = try await command()
       guard code == .done, Console.hasLostOutput.withLock({ $0 }) else { return code }
