@@ -46,7 +46,7 @@ let package = Package(
     .target(name: "Files", dependencies: ["Diagnostics", .product(name: "Crypto", package: "swift-crypto")]),
     .target(name: "ExperimentSpec", dependencies: ["CLibYAML", "Diagnostics", .product(name: "OrderedCollections", package: "swift-collections")]),
     .target(name: "TensorCore", swiftSettings: fastSwift),
-    .target(name: "Ops", dependencies: ["TensorCore", "CKernels", "COpenBLAS"], swiftSettings: fastSwift),
+    .target(name: "Ops", dependencies: ["TensorCore", "CKernels"], swiftSettings: fastSwift),
     .target(name: "NetworkGraph", dependencies: ["TensorCore", "Ops"], swiftSettings: fastSwift),
     .target(name: "Architectures", dependencies: ["NetworkGraph"]),
     .target(name: "Imaging", dependencies: ["CLibPNG", "CLibTIFF", "TensorCore", "Diagnostics", "Files", .product(name: "HeapModule", package: "swift-collections")], swiftSettings: fastSwift),

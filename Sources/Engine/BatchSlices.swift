@@ -47,7 +47,11 @@ final class BatchSlices {
   }
 
   /// Bytes of all programs made so far, beside weights and optimiser.
-  var plannedBytes: Int { (programs.values.map(\.workingBytes).max() ?? 0) + programs.values.reduce(0) { $0 + $1.residentBytes } }
+  var plannedBytes: Int {
+    // What programs share counts once; a program that is larger than the training's (validation, where a batch is smaller than a slice) has its own.
+    let working = Dictionary(programs.values.flatMap(\.workingBuffers).map { (ObjectIdentifier($0), $0.count) }, uniquingKeysWith: { $1 })
+    return 4 * working.values.reduce(0, +) + programs.values.reduce(0) { $0 + $1.residentBytes }
+  }
 
   /// Makes every program that a training can come to need: slices of validation, and what is left of a batch or of the validation patches.
   /// How many patches there are decides which of the last are needed; they take little beside the others.

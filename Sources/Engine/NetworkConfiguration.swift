@@ -77,7 +77,7 @@ public struct NetworkFacts: Sendable, Hashable {
 
 extension NetworkConfiguration {
   /// Megabytes (10⁶ bytes) that the engine will hold: arena, scratch, packed weights of all programs that live at once, weights and, in
-  /// training, gradients, optimiser and the best weights so far. The rest of the process (`Processor.residentMegabytes` before
+  /// training, gradients, optimiser, the best weights so far, and the copies of a checkpoint (weights and optimiser). The rest of the process (`Processor.residentMegabytes` before
   /// anything is built) comes on top.
   /// - Throws: `ShapeError`, `OutOfMemory`.
   public func plannedMegabytes(side: Int, batch: Int, training: Bool, threads: Int = 1) throws -> Double {
@@ -90,6 +90,6 @@ extension NetworkConfiguration {
     }
     let slices = try BatchSlices(network, batch: batch, precision: precision, memory: memory, threads: threads)
     try slices.prepareAll()
-    return Double(slices.plannedBytes + 5 * 4 * memory.values.count) / 1e6
+    return Double(slices.plannedBytes + 8 * 4 * memory.values.count) / 1e6
   }
 }

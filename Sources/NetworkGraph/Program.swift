@@ -105,8 +105,10 @@ public final class Program {
   /// [images, 1, H, W], to be filled before `backward`.
   public var logitsGradient: UnsafeMutablePointer<Float> { arena.pointer + plan.gradients[network.logits]!.offset }
 
-  /// Bytes this program holds beside weights and optimiser and may share with others: arena, scratch of all threads, shared sums.
-  public var workingBytes: Int { 4 * (arena.count + scratch.reduce(0) { $0 + $1.count } + shared.count) }
+  /// What this program holds beside weights and optimiser and may share with others: arena, scratch of all threads, shared sums.
+  public var workingBuffers: [AlignedBuffer] { [arena] + scratch + [shared] }
+  /// Their bytes.
+  public var workingBytes: Int { 4 * workingBuffers.reduce(0) { $0 + $1.count } }
   /// Bytes of its own: weights in the kernels' order, statistics.
   public var residentBytes: Int { 4 * steps.reduce(0) { $0 + $1.operation.resident } }
 
@@ -114,7 +116,10 @@ public final class Program {
   public func forward(_ draw: DropoutDraw? = nil) {
     prepare()
     for index in steps.indices {
-      if let draw { (steps[index].frame.draw, steps[index].backwardFrame.draw) = (draw, draw) }
+      if let draw {
+        (steps[index].frame.draw, steps[index].backwardFrame.draw) = (draw, draw)
+        for place in steps[index].recomputes.indices { steps[index].recomputes[place].frame.draw = draw }
+      }
       steps[index].operation.forward(steps[index].frame)
     }
   }

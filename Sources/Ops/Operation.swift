@@ -102,7 +102,8 @@ public struct ParameterDeclaration: Sendable, Hashable {
   public var count: Int { shape.reduce(1, *) }
 }
 
-/// What convolutions multiply: float32, or bfloat16 where that is faster. Weights, sums, statistics, the loss and tensors are
+/// What convolutions multiply: float32, or bfloat16 (on instruction sets that multiply it, where that is faster; on others it
+/// is slower everywhere, and there to be compared with). Weights, sums, statistics, the loss and tensors are
 /// float32 either way; only what all its readers would round anyway may be kept in bfloat16.
 public enum Precision: String, Sendable, Hashable, Codable, CaseIterable { case f32, bf16 }
 

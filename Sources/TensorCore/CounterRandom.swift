@@ -1,6 +1,7 @@
 /// What a random number is for. Each purpose has a stream of its own, so that adding a draw to one never shifts another.
+/// Drop-out is none of them: its kernel draws for itself, from the seed, epoch, sample and layer (`DropoutDraw`).
 public enum RandomPurpose: UInt32, Sendable, CaseIterable {
-  case weights = 1, dropout, shuffle, augmentation, crops, split, synthetic, testing, bootstrap
+  case weights = 1, shuffle = 3, augmentation, crops, split, synthetic, testing, bootstrap
 }
 
 /// Counter-based random numbers: Philox 4×32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011).

@@ -43,7 +43,7 @@ public final class ThreadPool: @unchecked Sendable {
   private static let spins = 20_000
 
   /// - Parameters:
-  ///   - threads: at least 1.
+  ///   - threads: at least 1. Where the system refuses some, those there are share their tasks: that is slower, and the same.
   ///   - onStart: run once on every thread but the caller's (flush denormals, for instance).
   public init(threads: Int, onStart: @escaping @Sendable () -> Void = {}) {
     precondition(threads >= 1, "a pool needs a thread, not \(threads)")
@@ -67,7 +67,10 @@ public final class ThreadPool: @unchecked Sendable {
         start.pool.work(start.index)
         return nil
       }, Unmanaged.passRetained(start).toOpaque())
-      precondition(made == 0, "cannot start thread \(index) of \(threads): error \(made)")
+      guard made == 0 else {
+        Unmanaged<WorkerStart>.passUnretained(start).release()
+        break
+      }
       #if canImport(Darwin)
         handles.append(handle!)
       #else
@@ -87,9 +90,9 @@ public final class ThreadPool: @unchecked Sendable {
     handles = []
   }
 
-  /// Runs `body(task, thread)` for every task in 0 ..< tasks and returns when all are done.
+  /// Runs `body(task, thread)` for every task in 0 ..< tasks and returns when all are done. Not from within a task, nor from two threads at once.
   public func run(tasks: Int, _ body: (_ task: Int, _ thread: Int) -> Void) {
-    if threads == 1 || tasks <= 1 {
+    if handles.isEmpty || tasks <= 1 {
       for task in 0..<tasks { body(task, 0) }
       return
     }
@@ -97,7 +100,7 @@ public final class ThreadPool: @unchecked Sendable {
       self.body = escaping
       taskCount = tasks
       nextTask.store(0, ordering: .relaxed)
-      working.store(threads - 1, ordering: .relaxed)
+      working.store(handles.count, ordering: .relaxed)
       generation.add(1, ordering: .sequentiallyConsistent)
       if sleeping.load(ordering: .sequentiallyConsistent) > 0 {
         pthread_mutex_lock(mutex)

@@ -20,9 +20,9 @@ struct Export: AsyncParsableCommand {
     }
   }
 
-  @Option(help: ArgumentHelp("Trained weights: best.safetensors of a trial.", valueName: "file")) var weights: String
+  @Option(help: ArgumentHelp("Trained weights: best.safetensors of a trial.", valueName: "file"), completion: .weights) var weights: String
   @Option(help: "onnx, safetensors or bioimageio.") var format: Runner.ExportFormat
-  @Option(help: ArgumentHelp("The file to write.", valueName: "file"), transform: path) var out: String
+  @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file(), transform: path) var out: String
   @Flag var batchNorm = BatchNorm.foldBatchNorm
   @Option(help: ArgumentHelp("onnx, bioimageio: the height and width of every image (default: any multiples of 2^(depth − 1)).", valueName: "pixels"))
   var side: Int?
@@ -65,9 +65,9 @@ struct Import: AsyncParsableCommand {
       what else differs from the defaults.
       """)
 
-  @Option(help: ArgumentHelp("The safetensors file to read.", valueName: "file")) var weights: String?
-  @Option(help: ArgumentHelp("The file to write.", valueName: "file"), transform: path) var out: String?
-  @Option(help: "unet, unet++ or unet+.") var architecture: String?
+  @Option(help: ArgumentHelp("The safetensors file to read.", valueName: "file"), completion: .weights) var weights: String?
+  @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .weights, transform: path) var out: String?
+  @Option(help: "unet, unet++ or unet+.", completion: .list(["unet", "unet++", "unet+"])) var architecture: String?
   @Option(help: ArgumentHelp("B, filters of the first level (default: 16).", valueName: "b")) var baseFilters: Int?
   @Option(help: ArgumentHelp("N, levels (default: 5).", valueName: "n")) var depth: Int?
   @Option(help: "transposed or nearest; unet+ only (default: transposed).") var upsampling: String?

@@ -50,9 +50,9 @@ private struct WatchedSamples: PatchSource {
   }
   private static let samples = discs(count: 30, side: 16)
 
-  private static func trainer(_ network: NetworkConfiguration, threads: Int = 2, epochs: Int = 3, fineTune: Int = 1) throws -> Trainer {
+  private static func trainer(_ network: NetworkConfiguration, seed: Int = 5, threads: Int = 2, epochs: Int = 3, fineTune: Int = 1) throws -> Trainer {
     try Trainer(
-      network: network, training: TrainingConfiguration(seed: 5, batch: 7, l2: 1e-4, bceWeight: 1, diceSmooth: 1),
+      network: network, training: TrainingConfiguration(seed: seed, batch: 7, l2: 1e-4, bceWeight: 1, diceSmooth: 1),
       phases: [TrainingPhase(name: "train", epochs: epochs, learningRate: 2e-3), TrainingPhase(name: "fine-tune", epochs: fineTune, learningRate: 1e-4)],
       samples: samples, trainingIndices: Array(0..<23), validationIndices: Array(23..<30), threads: threads)
   }
@@ -161,11 +161,8 @@ private struct WatchedSamples: PatchSource {
   }
 
   @Test func seedsMatter() throws {
-    let a = try Self.run(try Self.trainer(Self.networks[0]))
-    var other = Self.networks[0]
-    other.options.dropout = 0.25
-    let b = try Self.run(try Self.trainer(other))
-    #expect(a.epochs != b.epochs)
+    let losses = try [5, 6].map { try Self.run(try Self.trainer(Self.networks[0], seed: $0)).epochs }
+    #expect(losses[0] != losses[1])
   }
 
   @Test func aLossThatIsNotANumberStopsTheTraining() throws {

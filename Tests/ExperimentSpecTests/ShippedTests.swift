@@ -8,7 +8,10 @@ import Testing
 @Suite(.serialized) struct ShippedTests {
   static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
-  @Test(arguments: ["quickstart", "first-light", "table1", "table2", "lambda", "depth", "upsampling", "width", "controls", "scoring"])
+  static let names = try! FileManager.default.contentsOfDirectory(atPath: root.appending(path: "experiments").path)
+    .filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }.sorted()
+
+  @Test(arguments: names)
   func everyShippedSpecIsValid(_ name: String) throws {
     let experiment = try Experiment.load(path: Self.root.appending(path: "experiments/\(name).yaml").path)
     #expect(experiment.name == name)

@@ -18,7 +18,7 @@ import Testing
       var random = CounterRandom(seed: seed, purpose: purpose, epoch: epoch, sample: sample)
       return (0..<8).map { _ in random.nextWord() }
     }
-    let streams = [draws(1, .weights, 0, 0), draws(2, .weights, 0, 0), draws(1, .dropout, 0, 0), draws(1, .weights, 1, 0), draws(1, .weights, 0, 1)]
+    let streams = [draws(1, .weights, 0, 0), draws(2, .weights, 0, 0), draws(1, .shuffle, 0, 0), draws(1, .weights, 1, 0), draws(1, .weights, 0, 1)]
     #expect(Set(streams).count == streams.count)
     #expect(draws(1, .weights, 0, 0) == streams[0])
   }

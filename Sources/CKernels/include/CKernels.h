@@ -83,7 +83,7 @@ typedef struct {
 
 typedef enum { CK_FORWARD, CK_BACKWARD_DATA, CK_BACKWARD_WEIGHTS } ck_conv_pass;
 
-/// What this pass multiplies on the instruction set in use: with CK_BFLOAT16, float32 all the same where that is faster.
+/// What this pass multiplies on the instruction set in use: with CK_BFLOAT16, on sets that multiply bfloat16, float32 all the same where that is faster.
 ck_precision ck_conv_products(const ck_conv *c, ck_conv_pass pass);
 
 // Forward: out = [relu](conv(concat(in)) + bias). `packed` holds the weights in the path's own order.

@@ -39,7 +39,7 @@ let package = Package(
     room("Files", ["Diagnostics", crypto], plain),
     room("ExperimentSpec", ["CLibYAML", "Diagnostics", orderedCollections]),
     room("TensorCore", [], plain),
-    room("Ops", ["TensorCore", "CKernels", "COpenBLAS"], plain),
+    room("Ops", ["TensorCore", "CKernels"], plain),
     room("NetworkGraph", ["TensorCore", "Ops"], plain),
     room("Architectures", ["NetworkGraph"], plain),
     room("Imaging", ["CLibPNG", "CLibTIFF", "TensorCore", "Diagnostics", "Files", .product(name: "HeapModule", package: "swift-collections")]),
