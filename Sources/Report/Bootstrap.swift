@@ -6,8 +6,8 @@ import TensorCore
 /// Each resample draws the scored images with replacement, the same images for both sides, so that how hard an image is cancels. From two seeds
 /// of a side on it moves each side's mean by an error as Student's two-sample t has it: the seeds' standard deviation is taken to be the same on
 /// both sides, and s, pooled from them, to be as uncertain as its few degrees of freedom make it (s √(ν/χ²ν) z/√n; both sides share the χ²).
-/// Drawing seeds with replacement as well would not do: of two or three they spread too little, and a difference between networks was then
-/// found in a fifth of cases where there was none. Sides are independent: two networks at one seed share patches and split, but how well a
+/// Drawing seeds with replacement as well would not do: of two or three they spread far too little, and differences were found where there
+/// were none much more often than once in twenty. Sides are independent: two networks at one seed share patches and split, but how well a
 /// training turns out is its own. So it says how the result would vary with other images and other seeds; where each side has one seed it can
 /// say nothing about others.
 struct Bootstrap: Equatable {

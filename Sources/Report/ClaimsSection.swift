@@ -47,10 +47,9 @@ struct ClaimsSection {
     let isLevel = Double(row.reference) != nil
     var measured = "\(Markdown.plain(row.trial)): \(metric.print(row.trialMean))"
     if !isLevel { measured += "<br>\(Markdown.plain(row.reference)): \(metric.print(row.referenceMean))" }
-    let level = isLevel && row.unit == Claim.Margin.Unit.absolute.rawValue ? Double(row.reference) : nil
     let interval =
       if let low = row.low, let high = row.high {
-        if let level { "\(metric.print(level + low)) … \(metric.print(level + high))" } else { "\(number(low, row, metric)) … \(amount(high, row, metric))" }
+        if let level = level(row) { "\(metric.print(level + low)) … \(metric.print(level + high))" } else { "\(number(low, row, metric)) … \(amount(high, row, metric))" }
       } else { "–" }
     return [
       Markdown.plain(row.claim) + mark, metric.label, measured, asked(row, metric), row.difference == nil ? "–" : amount(row.difference, row, metric), interval,
@@ -73,10 +72,12 @@ struct ClaimsSection {
     }
   }
 
+  /// The number that the trial is compared with, where what is asked for is a level rather than a difference from it.
+  private func level(_ row: ClaimRow) -> Double? { row.unit == Claim.Margin.Unit.absolute.rawValue ? Double(row.reference) : nil }
+
   /// The range the difference, or the level itself, is to lie in.
   private func asked(_ row: ClaimRow, _ metric: Metric) -> String {
-    let level = row.unit == Claim.Margin.Unit.absolute.rawValue ? Double(row.reference) : nil
-    let unit = level == nil ? unit(row) : ""
+    let level = level(row), unit = level == nil ? unit(row) : ""
     func end(_ value: Double) -> String {
       if let level { return metric.print(level + value) }
       return value == 0 ? "0" : number(value, row, metric)
