@@ -43,12 +43,29 @@ void ck_adam(float *w, const float *gradient, float *m, float *v, int64_t count,
   CK_PICK(adam)(w, gradient, m, v, count, rate, beta1, beta2, epsilon, l2);
 }
 
-void ck_flush_denormals(void) {
+uint64_t ck_flush_denormals(void) {
 #if defined(__x86_64__)
-  _mm_setcsr(_mm_getcsr() | 0x8040);  // flush-to-zero for results, denormals-are-zero for operands
+  const uint64_t before = _mm_getcsr();
+  _mm_setcsr((uint32_t)before | 0x8040);  // flush-to-zero for results, denormals-are-zero for operands
+  return before;
 #elif defined(__aarch64__)
-  uint64_t fpcr;
-  __asm__ volatile("mrs %0, fpcr" : "=r"(fpcr));
-  __asm__ volatile("msr fpcr, %0" : : "r"(fpcr | (1u << 24)));
+  uint64_t before;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(before));
+  __asm__ volatile("msr fpcr, %0" : : "r"(before | (1u << 24)));
+  return before;
+#else
+  return 0;
+#endif
+}
+
+void ck_restore_denormals(uint64_t before) {
+#if defined(__x86_64__)
+  _mm_setcsr((_mm_getcsr() & ~0x8040u) | ((uint32_t)before & 0x8040));
+#elif defined(__aarch64__)
+  uint64_t now;
+  __asm__ volatile("mrs %0, fpcr" : "=r"(now));
+  __asm__ volatile("msr fpcr, %0" : : "r"((now & ~(1ull << 24)) | (before & (1u << 24))));
+#else
+  (void)before;
 #endif
 }

@@ -1,4 +1,3 @@
-import CKernels
 import NetworkGraph
 import Ops
 import TensorCore
@@ -27,7 +26,7 @@ final class BatchSlices {
   /// - Throws: `OutOfMemory`.
   init(_ network: Network, batch: Int, precision: Precision, memory: ParameterMemory, threads: Int) throws {
     (self.network, self.precision, self.memory) = (network, precision, memory)
-    let pool = ThreadPool(threads: threads) { ck_flush_denormals() }
+    let pool = ThreadPool.computing(threads: threads)
     self.pool = pool
     trainingSlice = network.needsWholeBatch ? batch : min(Self.slice, batch)
     do {
@@ -73,7 +72,6 @@ final class BatchSlices {
   func run(
     _ samples: any PatchSource, _ indices: [Int], onto before: Double = 0, training: Bool, loss: SegmentationLoss, draw: ([Int]) -> DropoutDraw?
   ) throws -> Double {
-    ck_flush_denormals()  // this thread works too
     let plane = samples.side * samples.side, size = training ? trainingSlice : Self.slice
     var sum = before, start = 0
     while start < indices.count {

@@ -1,4 +1,3 @@
-import CKernels
 import NetworkGraph
 import TensorCore
 
@@ -20,7 +19,7 @@ public final class Predictor {
     let network = try configuration.network(height: height, width: width)
     memory = try ParameterMemory(network, training: false)
     memory.restore(weights.values)
-    let pool = ThreadPool(threads: threads) { ck_flush_denormals() }
+    let pool = ThreadPool.computing(threads: threads)
     self.pool = pool
     do {
       program = try Program(network, images: batch, training: false, precision: configuration.precision, parameters: memory, pool: pool, fuse: fuse)
@@ -40,7 +39,6 @@ public final class Predictor {
   /// - Returns: the foreground's probabilities, laid out alike.
   public func probabilities(_ patches: [Float], count: Int) -> [Float] {
     precondition(patches.count == count * plane, "\(patches.count) values are not \(count) patches of \(plane)")
-    ck_flush_denormals()  // this thread works too
     return [Float](unsafeUninitializedCapacity: patches.count) { result, initialized in
       patches.withUnsafeBufferPointer { source in
         var start = 0

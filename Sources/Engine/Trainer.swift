@@ -1,4 +1,3 @@
-import CKernels
 import Diagnostics
 import Files
 import NetworkGraph

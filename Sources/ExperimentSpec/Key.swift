@@ -18,8 +18,7 @@ public enum KeyValue: Sendable, Hashable {
 
 /// A number's shortest text that reads back to the same bits: `5e-4`, `0.1`, `20`.
 public func canonicalText(_ value: Double) -> String {
-  // By its bits: on a thread that has computed, where the engine flushes subnormal numbers, one compares equal to 0.
-  if !value.isSubnormal, value == value.rounded(), abs(value) < 1e7 { return String(Int(value)) }
+  if value == value.rounded(), abs(value) < 1e7 { return String(Int(value)) }
   let exponent = abs(value).exponent10
   if exponent >= -3, exponent < 7 { return value.description }
   // Swift's description has all the digits; only the place of the point is ours.

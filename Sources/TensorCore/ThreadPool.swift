@@ -26,6 +26,7 @@ public func takeProcessPriority() {
 public final class ThreadPool: @unchecked Sendable {
   public let threads: Int
 
+  private let around: @Sendable (_ work: () -> Void) -> Void
   private typealias Body = (_ task: Int, _ thread: Int) -> Void
   private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
   private let wake = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
@@ -44,14 +45,14 @@ public final class ThreadPool: @unchecked Sendable {
 
   /// - Parameters:
   ///   - threads: at least 1. Where the system refuses some, those there are share their tasks: that is slower, and the same.
-  ///   - onStart: run once on every thread but the caller's (flush denormals, for instance).
-  public init(threads: Int, onStart: @escaping @Sendable () -> Void = {}) {
+  ///   - around: has every task within it, on every thread alike; the calling thread goes on as it was (flush denormals, for instance).
+  public init(threads: Int, around: @escaping @Sendable (_ work: () -> Void) -> Void = { $0() }) {
     precondition(threads >= 1, "a pool needs a thread, not \(threads)")
-    self.threads = threads
+    (self.threads, self.around) = (threads, around)
     pthread_mutex_init(mutex, nil)
     pthread_cond_init(wake, nil)
     for index in 1..<max(threads, 1) {
-      let start = WorkerStart(pool: self, index: index, onStart: onStart)
+      let start = WorkerStart(pool: self, index: index)
       #if canImport(Darwin)
         var handle: pthread_t? = nil
       #else
@@ -63,8 +64,7 @@ public final class ThreadPool: @unchecked Sendable {
         #else
           let start = Unmanaged<WorkerStart>.fromOpaque(raw!).takeRetainedValue()
         #endif
-        start.onStart()
-        start.pool.work(start.index)
+        start.pool.around { start.pool.work(start.index) }
         return nil
       }, Unmanaged.passRetained(start).toOpaque())
       guard made == 0 else {
@@ -93,7 +93,7 @@ public final class ThreadPool: @unchecked Sendable {
   /// Runs `body(task, thread)` for every task in 0 ..< tasks and returns when all are done. Not from within a task, nor from two threads at once.
   public func run(tasks: Int, _ body: (_ task: Int, _ thread: Int) -> Void) {
     if handles.isEmpty || tasks <= 1 {
-      for task in 0..<tasks { body(task, 0) }
+      around { for task in 0..<tasks { body(task, 0) } }
       return
     }
     withoutActuallyEscaping(body) { escaping in
@@ -107,7 +107,7 @@ public final class ThreadPool: @unchecked Sendable {
         pthread_cond_broadcast(wake)
         pthread_mutex_unlock(mutex)
       }
-      share(thread: 0)
+      around { share(thread: 0) }
       var polls = 0
       while working.load(ordering: .acquiring) > 0 {
         polls += 1
@@ -151,8 +151,5 @@ public final class ThreadPool: @unchecked Sendable {
 private final class WorkerStart {
   let pool: ThreadPool
   let index: Int
-  let onStart: @Sendable () -> Void
-  init(pool: ThreadPool, index: Int, onStart: @escaping @Sendable () -> Void) {
-    (self.pool, self.index, self.onStart) = (pool, index, onStart)
-  }
+  init(pool: ThreadPool, index: Int) { (self.pool, self.index) = (pool, index) }
 }

@@ -160,6 +160,17 @@ private struct WatchedSamples: PatchSource {
     #expect(resumed.weights.values == whole.weights.values && resumed.epochs == whole.epochs)
   }
 
+  /// The engine counts denormals as 0; whoever called it does not, neither before nor afterwards.
+  @Test(arguments: [1, 2]) func theCallersArithmeticStaysItsOwn(threads: Int) throws {
+    let smallest = Float.leastNormalMagnitude, parts = Float(threads + 1)
+    #expect((smallest / parts).isSubnormal)
+    let outcome = try Self.run(try Self.trainer(Self.networks[0], threads: threads, epochs: 1))
+    #expect((smallest / parts).isSubnormal)
+    let predictor = try Predictor(network: Self.networks[0], weights: outcome.weights, height: 16, width: 16, batch: 1, threads: threads)
+    _ = predictor.probabilities(Array(Self.samples.images.prefix(256)), count: 1)
+    #expect((smallest / parts).isSubnormal)
+  }
+
   @Test func seedsMatter() throws {
     let losses = try [5, 6].map { try Self.run(try Self.trainer(Self.networks[0], seed: $0)).epochs }
     #expect(losses[0] != losses[1])

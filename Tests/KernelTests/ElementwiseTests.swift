@@ -52,18 +52,21 @@ import Testing
   }
 
   @Test func `denormals are flushed where asked`() async {
-    // On a thread of its own, since the setting stays with a thread and those it starts; a denormal by its bits, since
-    // arithmetic may already flush here.
+    // On a thread of its own, since the setting stays with a thread; a denormal by its bits, which nothing can have folded.
     let bits = UInt32(4_000_000 + samples(1, seed: 1)[0].bitPattern % 1000)
-    let flushed = await withCheckedContinuation { (done: CheckedContinuation<Float, Never>) in
+    let (flushed, restored) = await withCheckedContinuation { (done: CheckedContinuation<(Float, Float), Never>) in
       Thread {
-        var product = [Float(bitPattern: bits)]
-        ck_flush_denormals()
-        ck_add([Float(bitPattern: bits)], &product, 1)
-        done.resume(returning: product[0])
+        func twice() -> Float {
+          var sum = [Float(bitPattern: bits)]
+          ck_add([Float(bitPattern: bits)], &sum, 1)
+          return sum[0]
+        }
+        let before = ck_flush_denormals(), flushed = twice()
+        ck_restore_denormals(before)
+        done.resume(returning: (flushed, twice()))
       }.start()
     }
-    #expect(Float(bitPattern: bits).isSubnormal && flushed == 0)
+    #expect(Float(bitPattern: bits).isSubnormal && flushed == 0 && restored.bitPattern == 2 * bits)
   }
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import TensorCore
 import Testing
@@ -55,5 +56,22 @@ import Testing
       }
       #expect(counts.allSatisfy { $0.pointer[0] == 1 })
     }
+  }
+
+  /// What goes around the work is there for every task on every thread, and gone from the calling one afterwards.
+  @Test(arguments: [1, 2, 4], [0, 1, 50]) func everyTaskRunsWithinWhatGoesAround(_ threads: Int, _ tasks: Int) {
+    let within = Mutex<Set<ObjectIdentifier>>([])
+    @Sendable func thread() -> ObjectIdentifier { ObjectIdentifier(Thread.current) }
+    let pool = ThreadPool(threads: threads) { work in
+      within.withLock { _ = $0.insert(thread()) }
+      work()
+      within.withLock { _ = $0.remove(thread()) }
+    }
+    defer { pool.shutDown() }
+    let outside = Atomic<Int>(0)
+    pool.run(tasks: tasks) { _, _ in
+      if !within.withLock({ $0.contains(thread()) }) { outside.add(1, ordering: .relaxed) }
+    }
+    #expect(outside.load(ordering: .relaxed) == 0 && !within.withLock { $0.contains(thread()) })
   }
 }

@@ -171,8 +171,11 @@ void ck_add(const float *x, float *y, int64_t count);                           
 void ck_adam(float *w, const float *gradient, float *m, float *v, int64_t count, float rate, float beta1, float beta2,
              float epsilon, float l2);
 
-/// Flush denormals to zero on the calling thread (they cost hundreds of cycles each). Called once a thread.
-void ck_flush_denormals(void);
+/// Flush denormals to zero on the calling thread (they cost hundreds of cycles each) from now on. Returns what `ck_restore_denormals`
+/// wants, for a thread that goes on to other work.
+uint64_t ck_flush_denormals(void);
+/// Treat denormals again as before the `ck_flush_denormals` that returned this.
+void ck_restore_denormals(uint64_t before);
 
 #ifdef __cplusplus
 }
