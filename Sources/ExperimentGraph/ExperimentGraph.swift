@@ -9,6 +9,8 @@ public struct ExperimentGraph: Sendable {
   public let jobs: [Job]
   private let indices: [Job.ID: Int]
   private let places: [JobKind: [Int: Int]]
+  /// Names that run at several seeds.
+  private let namesOfSeveralSeeds: Set<String>
 
   /// What the fingerprints cover beside the spec.
   public struct Conditions: Sendable {
@@ -29,6 +31,8 @@ public struct ExperimentGraph: Sendable {
     for (index, trial) in experiment.trials.enumerated() { builder.addTrial(trial.settings, index) }
     builder.addReport(experiment)
     (jobs, indices, places) = (builder.jobs, builder.indices, builder.places)
+    let seeds = Dictionary(experiment.trials.map { ($0.name, Set([$0.settings.seed])) }, uniquingKeysWith: { $0.union($1) })
+    namesOfSeveralSeeds = Set(seeds.filter { $1.count > 1 }.keys)
   }
 
   public subscript(id: Job.ID) -> Job {
@@ -50,15 +54,14 @@ public struct ExperimentGraph: Sendable {
 
   /// All that the trial's jobs depend on, by key: what a later plan compares itself with to say what changed.
   public func settings(ofTrial trial: Int) -> [String: String] {
-    let jobs = jobs.filter { $0.kind != .report && $0.trials.contains(trial) }
+    let jobs = JobKind.allCases.filter { $0 != .report }.compactMap { job($0, of: trial) }
     return Dictionary(jobs.flatMap { $0.settings.map { ($0.key, $0.value) } }, uniquingKeysWith: { first, _ in first })
   }
 
   /// How messages call a trial: its name, and its seed where the experiment runs that name at several.
   public func label(ofTrial index: Int) -> String {
     let trial = experiment.trials[index]
-    let seeds = Set(experiment.trials.filter { $0.name == trial.name }.map(\.settings.seed))
-    return seeds.count > 1 ? "\(trial.name), seed \(trial.settings.seed)" : trial.name
+    return namesOfSeveralSeeds.contains(trial.name) ? "\(trial.name), seed \(trial.settings.seed)" : trial.name
   }
 }
 

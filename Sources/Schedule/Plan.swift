@@ -23,16 +23,19 @@ public struct Plan: Sendable {
   public let graph: ExperimentGraph
   /// One a job of the graph, in its order: every job after its inputs.
   public let steps: [Step]
+  /// How many trials of the experiment have a seed.
+  let trialsPerSeed: [Int: Int]
 
   public func step(_ kind: JobKind, of trial: Int) -> Step? { graph.place(kind, of: trial).map { steps[$0] } }
   public var hasWork: Bool { steps.contains { $0.state != .cached } }
-  public func mustDo(_ job: Job) -> Bool { steps.contains { $0.job.id == job.id && $0.state != .cached } }
+  public func mustDo(_ job: Job) -> Bool { step(job.kind, of: job.trials[0]).map { $0.state != .cached } ?? false }
   /// Steps to be done, in order.
   public var work: [Step] { steps.filter { $0.state != .cached } }
 
   /// - Parameter only: the trials wanted; nil for all.
   public init(_ graph: ExperimentGraph, given snapshot: Snapshot, only: Set<Int>? = nil) {
     self.graph = graph
+    trialsPerSeed = Dictionary(graph.experiment.trials.map { ($0.settings.seed, 1) }, uniquingKeysWith: +)
     let toRun = Plan.jobsToRun(graph, snapshot, only)
     func leftOut(_ job: Job) -> Bool { only.map { $0.isDisjoint(with: job.trials) } ?? false }
     var steps: [Step] = []
@@ -57,7 +60,8 @@ public struct Plan: Sendable {
 
   /// A job runs where its result is missing and something wanted needs it; what is wanted are scores, times and the report.
   /// A result that is there stays valid when its inputs are made again: its fingerprint covers theirs. The report alone is made
-  /// again whenever a record is, because it also shows what no fingerprint covers: the times.
+  /// again whenever a record is, because it also shows what no fingerprint covers: the times. For times alone nothing is trained: what a network
+  /// takes does not depend on its weights' values.
   private static func jobsToRun(_ graph: ExperimentGraph, _ snapshot: Snapshot, _ only: Set<Int>?) -> Set<Job.ID> {
     var toRun: Set<Job.ID> = []
     var needed: Set<Job.ID> = []
@@ -66,7 +70,7 @@ public struct Plan: Sendable {
       let wanted = (isAskedFor && (job.kind == .evaluate || job.kind == .time)) || needed.contains(job.id)
       guard wanted, !snapshot.finished.contains(job.fingerprint) else { continue }
       toRun.insert(job.id)
-      needed.formUnion(job.inputs)
+      needed.formUnion(job.kind == .time ? job.inputs.filter { graph[$0].kind == .evaluate } : job.inputs)
     }
     for job in graph.jobs where job.kind == .report {
       if !toRun.isEmpty || !snapshot.finished.contains(job.fingerprint) { toRun.insert(job.id) }

@@ -24,8 +24,8 @@ extension Plan {
   /// The same for a reader: of many, all of a seed or the first.
   private func trialsInFewWords(of job: Job) -> String {
     let count = job.trials.count, seed = seed(ofTrial: job.trials[0]), most = 3
-    let all = graph.experiment.trials.indices.filter { self.seed(ofTrial: $0) == seed }
-    if count > 1, count < graph.experiment.trials.count, job.trials == all { return "all \(count) trials of seed \(seed)" }
+    if count > 1, count < graph.experiment.trials.count, job.trials.allSatisfy({ self.seed(ofTrial: $0) == seed }),
+      count == trialsPerSeed[seed] { return "all \(count) trials of seed \(seed)" }
     return count <= most || count == graph.experiment.trials.count ? trials(of: job) : "\(graph.label(ofTrial: job.trials[0])) and \(count - 1) more"
   }
 

@@ -292,6 +292,21 @@ extension Runs { @Suite struct RunTests {
     try expectSame(bench.steadyFiles(), before)
   }
 
+  @Test func aCloneTakesTimesWithoutTraining() async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.run(spec) == .done)
+    let before = try bench.steadyFiles()
+    try FileManager.default.removeItem(atPath: "\(bench.results)/cache")
+    for folder in try bench.trials().values { try FileManager.default.removeItem(atPath: folder.weights) }
+    let transcript = Transcript(), moreOften: (inout RunOptions) -> Void = { $0.overrides = ["evaluate.timing_passes=2"] }
+    #expect(await bench.run(spec, transcript: transcript, moreOften) == .done)
+    #expect(!transcript.output.contains("train epoch"))
+    let report = try String(contentsOfFile: "\(bench.results)/report.md", encoding: .utf8)
+    #expect(report.contains("With made-up weights, because the trained ones were not at hand"))
+    for name in ["trials.csv", "images.csv", "losses.csv"] { #expect(try bench.steadyFiles()[name] == before[name], "\(name)") }
+    #expect(await bench.plan(spec, moreOften) == .done)
+  }
+
   @Test func onlyWhatAChangeConcernsRunsAgain() async throws {
     let bench = try Bench()
     #expect(await bench.run(try bench.spec()) == .done)

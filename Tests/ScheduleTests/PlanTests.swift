@@ -83,6 +83,14 @@ import Testing
     #expect(reasons(plan, .index) == ["its result is not there"])
   }
 
+  /// Results that came without weights and without times: no network is trained again only to be timed.
+  @Test func timesAloneTrainNothing() {
+    let graph = graph(threeNetworks())
+    var snapshot = Snapshot()
+    snapshot.finished = Set(graph.jobs.filter { $0.kind == .evaluate }.map(\.fingerprint))
+    #expect(Plan(graph, given: snapshot).work.map(\.job.kind) == [.time, .time, .time, .report])
+  }
+
   @Test func onlyTheTrialsAskedForRun() {
     let plan = Plan(graph(threeNetworks()), given: Snapshot(), only: [2])
     #expect(plan.work.map(\.job.kind) == [.index, .preprocess, .patches, .train, .evaluate, .time, .report])

@@ -21,7 +21,7 @@ extension Runner {
     guard FileManager.default.fileExists(atPath: weights) else {
       throw UserError(
         "\(weights): the trial's weights are not there", exitCode: .inputOrOutputFailed,
-        hints: ["weights are not committed; a run makes them where it needs them (evaluation or timing outstanding, or --fresh)"])
+        hints: ["weights are not committed; a run makes them where it needs them (scores outstanding, or --fresh)"])
     }
     guard let training = chosen.folder.trainedWeights(), training.losses == chosen.record.losses else {
       throw UserError("\(weights): of another training than \(chosen.folder.record) says", exitCode: .damagedData)

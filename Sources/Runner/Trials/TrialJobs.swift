@@ -61,7 +61,7 @@ struct TrialJobs: Sendable {
       // A baseline has no network to time.
       var milliseconds: Double?
       if try job != nil && folder.log.lines().timing?.fingerprint != job {
-        let network = try network(toTime: trial, trainings.network(ofTrial: trial).weights, isTrained: true)
+        let network = try network(toTime: trial)
         display.begin(trial, .time, of: TimesInTurn.rounds([network.settings]))
         milliseconds = try takeTimes([network]) { display.update(trial, .time, done: $0) }[0]
       }
@@ -69,15 +69,12 @@ struct TrialJobs: Sendable {
     }
   }
 
-  /// Takes the times of these trials again, all in turn: with made-up weights where theirs are not at hand, because what a network takes
-  /// does not depend on its weights' values.
+  /// Takes the times of these trials again, all in turn.
   /// - Throws: `UserError`, `OutOfMemory`; `CancellationError` after a signal: then all is as it was.
   func timeInTurn(_ trials: [Int], say: (String) -> Void) throws {
     var networks: [TimesInTurn.Network] = []
     for trial in trials where graph.job(.time, of: trial) != nil && session.folder.trial(graph.fingerprint(ofTrial: trial)).hasScores {
-      let weights = try trainings.weightsAtHand(ofTrial: trial)
-      networks.append(
-        try network(toTime: trial, weights ?? .madeUp(for: session.experiment.trials[trial].settings.networkConfiguration), isTrained: weights != nil))
+      networks.append(try network(toTime: trial))
     }
     guard !networks.isEmpty else { return }
     let rounds = TimesInTurn.rounds(networks.map(\.settings))
@@ -188,9 +185,12 @@ struct TrialJobs: Sendable {
     }
   }
 
-  private func network(toTime trial: Int, _ weights: NetworkWeights, isTrained: Bool) throws -> TimesInTurn.Network {
-    TimesInTurn.Network(
-      trial: trial, settings: session.experiment.trials[trial].settings, weights: weights, isTrained: isTrained, patches: try patches.scored(ofTrial: trial))
+  /// With made-up weights where the trial's own are not at hand: what a network takes does not depend on its weights' values.
+  private func network(toTime trial: Int) throws -> TimesInTurn.Network {
+    let settings = session.experiment.trials[trial].settings, weights = try trainings.weightsAtHand(ofTrial: trial)
+    return TimesInTurn.Network(
+      trial: trial, settings: settings, weights: try weights ?? .madeUp(for: settings.networkConfiguration), isTrained: weights != nil,
+      patches: try patches.scored(ofTrial: trial))
   }
 
   private func record(of trial: Int, _ training: TrainedWeights?, _ scores: [ImageScore], failure: String?) -> TrialRecord {
@@ -201,7 +201,7 @@ struct TrialJobs: Sendable {
     return TrialRecord(
       trial: session.experiment.trials[trial].name, seed: settings.seed, fingerprint: graph.fingerprint(ofTrial: trial).description,
       architecture: settings.model.architecture.rawValue, baseFilters: settings.model.baseFilters, depth: settings.model.depth, l2: settings.model.l2,
-      upsampling: settings.model.architecture == .unetPlus ? settings.model.upsampling.rawValue : "", parameters: facts?.parameters ?? 0,
+      upsampling: settings.networkConfiguration.upsamplingName, parameters: facts?.parameters ?? 0,
       trainableParameters: facts?.trainableParameters ?? 0, multiplyAdds: facts?.multiplyAdds ?? 0, trainingPatches: training?.trainingPatches ?? 0,
       validationPatches: training?.validationPatches ?? 0, losses: training?.losses ?? [], bestEpoch: training?.bestEpoch ?? 0,
       validationLoss: training?.validationLoss ?? 0, images: scores, failure: failure)
