@@ -5,6 +5,8 @@ import TensorCore
 /// A family of networks, B and N open. Adding one: a file like `UNetPlus.swift` and a line in `architectures`.
 public protocol Architecture: Sendable {
   static var name: String { get }
+  /// Whether `options.upsampling` makes a difference.
+  static var choosesUpsampling: Bool { get }
   init(_ options: ArchitectureOptions)
   /// From the image to the logits.
   func build(_ image: Symbol, in net: inout NetworkBuilder) -> Symbol
@@ -37,6 +39,8 @@ public struct ArchitectureOptions: Sendable, Hashable, Codable {
 }
 
 extension Architecture {
+  public static var choosesUpsampling: Bool { false }
+
   /// The network for one-channel images of these sides.
   /// - Throws: `ShapeError` where a side is not divisible by 2^(N−1).
   public func network(height: Int, width: Int, options: ArchitectureOptions) throws(ShapeError) -> Network {

@@ -3,6 +3,7 @@ import NetworkGraph
 /// U-Net+ (Long 2020, Fig. 5a): every level goes on convolving, and each of its columns is sent down.
 struct UNetPlus: Architecture {
   static let name = "unet+"
+  static let choosesUpsampling = true
   let options: ArchitectureOptions
   init(_ options: ArchitectureOptions) { self.options = options }
 

@@ -20,10 +20,15 @@ public struct NetworkConfiguration: Sendable, Hashable, Codable {
       baseFilters: baseFilters, depth: depth, upsampling: upsampling, batchNormalization: batchNormalization, dropout: dropout)
   }
 
+  /// `transposed` or `nearest`, as the spec names it; "" where the architecture has but one way.
+  public var upsamplingName: String { type?.choosesUpsampling == true ? options.upsampling.rawValue : "" }
+
+  private var type: (any Architecture.Type)? { architectures.first { $0.name == architecture } }
+
   /// The network for one-channel images of these sides.
   /// - Throws: `ShapeError` for an unknown architecture or sides that cannot be halved N − 1 times.
   public func network(height: Int, width: Int) throws(ShapeError) -> Network {
-    guard let type = architectures.first(where: { $0.name == architecture }) else {
+    guard let type else {
       throw ShapeError("unknown architecture “\(architecture)”; known: \(architectures.map { $0.name }.joined(separator: ", "))")
     }
     return try type.init(options).network(height: height, width: width, options: options)
@@ -83,7 +88,7 @@ extension NetworkConfiguration {
   public func plannedMegabytes(side: Int, batch: Int, training: Bool, threads: Int = 1) throws -> Double {
     let network = try network(height: side, width: side), memory = try ParameterMemory(network, training: training)
     guard training else {
-      let pool = ThreadPool(threads: threads)
+      let pool = ThreadPool.computing(threads: threads)
       defer { pool.shutDown() }
       let program = try Program(network, images: batch, training: false, precision: precision, parameters: memory, pool: pool)
       return Double(program.workingBytes + program.residentBytes + 4 * memory.values.count) / 1e6

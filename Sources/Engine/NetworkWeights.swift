@@ -12,20 +12,22 @@ public struct NetworkWeights: Sendable {
   /// Keras's total.
   public var count: Int { values.reduce(0) { $0 + $1.count } }
 
-  /// - Throws: `UserError` (exit 5).
+  /// Writes a safetensors file with our checksum, whole or not at all.
+  /// - Parameter metadata: further entries of its header.
+  /// - Throws: `UserError` (exit 5) where the file cannot be written.
   public func write(to path: String, metadata: [String: String]) throws {
     let entries = zip(parameters, values).map { Safetensors.Entry(name: $0.name, shape: $0.declaration.shape, values: $1) }
     try Safetensors(entries: entries, metadata: metadata).write(to: path)
   }
 
   /// - Parameter ours: whether the file must carry our checksum.
-  /// - Throws: `UserError`: exit 5 (unreadable), 6 (damaged, or of another network).
+  /// - Throws: `UserError`: exit 5 (unreadable), 6 (damaged, or of another network); `ShapeError` for a configuration that is no network.
   public static func read(_ path: String, for configuration: NetworkConfiguration, ours: Bool = false) throws -> NetworkWeights {
     try NetworkWeights(Safetensors.read(path, ours: ours), path: path, for: configuration)
   }
 
   /// The weights of a file that is read already; `path` is what errors call it.
-  /// - Throws: `UserError` (exit 6) where they are of another network.
+  /// - Throws: `UserError` (exit 6) where they are of another network; `ShapeError` for a configuration that is no network.
   public init(_ file: Safetensors, path: String, for configuration: NetworkConfiguration) throws {
     parameters = try Self.parameters(of: configuration)
     values = try parameters.map { parameter in
@@ -40,6 +42,7 @@ public struct NetworkWeights: Sendable {
 
   /// Weights to take times with: kernels of He's variance that repeat a few thousand numbers. A prediction starts with weights from a
   /// file; to draw two million would be a third of the time to a process's first prediction.
+  /// - Throws: `ShapeError` for a configuration that is no network.
   public static func madeUp(for configuration: NetworkConfiguration) throws -> NetworkWeights {
     let parameters = try parameters(of: configuration)
     var random = CounterRandom(seed: 1, purpose: .testing)

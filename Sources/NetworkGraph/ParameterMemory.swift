@@ -24,8 +24,11 @@ public final class ParameterMemory {
     gradients = training ? try AlignedBuffer(count: next) : nil
   }
 
+  /// To be called after values were written through `value`.
   public func didChange() { version += 1 }
+  /// Where the values of parameter number `index` begin.
   public func value(_ index: Int) -> UnsafeMutablePointer<Float> { values.pointer + offsets[index] }
+  /// Where its gradient begins; only in training.
   public func gradient(_ index: Int) -> UnsafeMutablePointer<Float> { gradients!.pointer + offsets[index] }
 
   /// Draws the initial weights: a function of the seed and the parameter's place alone.
@@ -62,6 +65,8 @@ public final class ParameterMemory {
   public func snapshot() -> [[Float]] {
     parameters.indices.map { Array(UnsafeBufferPointer(start: value($0), count: parameters[$0].declaration.count)) }
   }
+
+  /// Takes values over: one array a parameter, in the network's order and of its size (as `snapshot` gives them).
   public func restore(_ snapshot: [[Float]]) {
     for (index, values) in snapshot.enumerated() {
       precondition(values.count == parameters[index].declaration.count, "\(parameters[index].name) has another size")

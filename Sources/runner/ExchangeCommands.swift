@@ -16,14 +16,14 @@ struct Export: AsyncParsableCommand {
   enum BatchNorm: EnumerableFlag {
     case foldBatchNorm, keepBatchNorm
     static func help(for value: BatchNorm) -> ArgumentHelp? {
-      value == .foldBatchNorm ? "onnx, bioimageio: batch norm becomes part of the convolutions." : "onnx, bioimageio: batch norm stays."
+      value == .foldBatchNorm ? "onnx, bioimageio: batch norm becomes part of the convolutions (the default)." : "onnx, bioimageio: batch norm stays."
     }
   }
 
   @Option(help: ArgumentHelp("Trained weights: best.safetensors of a trial.", valueName: "file"), completion: .weights) var weights: String
   @Option(help: "onnx, safetensors or bioimageio.") var format: Runner.ExportFormat
   @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .file(), transform: path) var out: String
-  @Flag var batchNorm = BatchNorm.foldBatchNorm
+  @Flag var batchNorm: BatchNorm?
   @Option(help: ArgumentHelp("onnx, bioimageio: the height and width of every image (default: any multiples of 2^(depth − 1)).", valueName: "pixels"))
   var side: Int?
   @Option(help: "safetensors: names and axes of pytorch or keras (default: pytorch).") var layout: Runner.Layout?
@@ -36,6 +36,7 @@ struct Export: AsyncParsableCommand {
   func validate() throws {
     if let side, !(1...4096).contains(side) { throw ValidationError("--side \(side): accepted: 1 to 4096") }
     if layout != nil, format != .safetensors { throw ValidationError("--layout goes with --format safetensors") }
+    if batchNorm != nil, format == .safetensors { throw ValidationError("--fold-batch-norm and --keep-batch-norm go with --format onnx and bioimageio") }
     if side != nil, format == .safetensors { throw ValidationError("--side goes with --format onnx and bioimageio") }
     if name != nil || license != nil || !author.isEmpty, format != .bioimageio { throw ValidationError("--name, --author and --license go with --format bioimageio") }
     if let license, license.wholeMatch(of: /[A-Za-z0-9.+-]+/) == nil { throw ValidationError("--license \(license): accepted: an SPDX name, such as CC-BY-4.0") }
@@ -44,7 +45,7 @@ struct Export: AsyncParsableCommand {
 
   func run() async throws {
     var options = ExportOptions(weights: weights, format: format, out: out)
-    (options.overrides, options.foldsBatchNorm, options.side) = (overrides.overrides, batchNorm == .foldBatchNorm, side)
+    (options.overrides, options.foldsBatchNorm, options.side) = (overrides.overrides, batchNorm != .keepBatchNorm, side)
     (options.layout, options.name, options.authors, options.license) = (layout ?? .pytorch, name, author, license)
     let asked = options
     try await finish { try Runner.export(asked, $0) }
@@ -67,7 +68,7 @@ struct Import: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("The safetensors file to read.", valueName: "file"), completion: .weights) var weights: String?
   @Option(help: ArgumentHelp("The file to write.", valueName: "file"), completion: .weights, transform: path) var out: String?
-  @Option(help: "unet, unet++ or unet+.", completion: .list(["unet", "unet++", "unet+"])) var architecture: String?
+  @Option(help: .architecture(), completion: .list(Runner.architectures)) var architecture: String?
   @Option(help: ArgumentHelp("B, filters of the first level (default: 16).", valueName: "b")) var baseFilters: Int?
   @Option(help: ArgumentHelp("N, levels (default: 5).", valueName: "n")) var depth: Int?
   @Option(help: "transposed or nearest; unet+ only (default: transposed).") var upsampling: String?

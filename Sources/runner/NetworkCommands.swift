@@ -59,16 +59,23 @@ struct Bench: AsyncParsableCommand {
 
 extension Runner.BenchPrecision: ExpressibleByArgument {}
 
+extension ArgumentHelp {
+  /// "unet, unet++ or unet+."
+  static func architecture() -> ArgumentHelp {
+    "\(Runner.architectures.dropLast().joined(separator: ", ")) or \(Runner.architectures.last!)."
+  }
+}
+
 struct NetworkArguments: ParsableArguments {
-  @Option(help: "unet, unet++ or unet+.", completion: .list(["unet", "unet++", "unet+"])) var architecture: String?
+  @Option(help: .architecture(), completion: .list(Runner.architectures)) var architecture: String?
   @Option(help: ArgumentHelp("B, filters of the first level.", valueName: "b")) var baseFilters = 16
   @Option(help: ArgumentHelp("N, levels.", valueName: "n")) var depth = 5
   @Option(help: "transposed or nearest; unet+ only.", completion: .list(["transposed", "nearest"])) var upsampling = "transposed"
   @Option(help: ArgumentHelp("Side of a patch, pixels.", valueName: "pixels")) var side = 256
 
   func validate() throws {
-    if let architecture, !["unet", "unet++", "unet+"].contains(architecture) {
-      throw ValidationError("--architecture \(architecture): accepted: unet, unet++, unet+")
+    if let architecture, !Runner.architectures.contains(architecture) {
+      throw ValidationError("--architecture \(architecture): accepted: \(Runner.architectures.joined(separator: ", "))")
     }
     if !["transposed", "nearest"].contains(upsampling) { throw ValidationError("--upsampling \(upsampling): accepted: transposed, nearest") }
     if !(1...256).contains(baseFilters) { throw ValidationError("--base-filters \(baseFilters): accepted: 1 to 256") }

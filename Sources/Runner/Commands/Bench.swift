@@ -16,6 +16,7 @@ extension Runner {
     var architecture: String
     var base_filters: Int
     var depth: Int
+    /// "" where the architecture has but one way.
     var upsampling: String
     var mode: String
     var batch: Int
@@ -66,7 +67,7 @@ extension Runner {
       seconds: options.seconds
     ).run(byLayer: options.layers)
     let summary = BenchSummary(
-      architecture: choice.architecture, base_filters: choice.baseFilters, depth: choice.depth, upsampling: choice.upsampling,
+      architecture: choice.architecture, base_filters: choice.baseFilters, depth: choice.depth, upsampling: network.upsamplingName,
       mode: options.mode.rawValue, batch: options.batch, threads: result.threads, precision: options.precision.rawValue,
       isa: Processor.instructionSet(for: options.precision),
       side: choice.side, ms_per_patch_median: result.median, ms_per_patch_min: result.minimum, gflops: result.gigaflops,

@@ -5,6 +5,9 @@ import Foundation
 import Schedule
 
 extension Runner {
+  /// Names of the networks that there are.
+  public static let architectures = ModelSettings.Architecture.allCases.filter(\.isNetwork).map(\.rawValue)
+
   /// A network by the arguments that name it.
   public struct NetworkChoice: Sendable, Hashable {
     public var architecture: String
@@ -44,7 +47,7 @@ extension Runner {
     init(_ configuration: NetworkConfiguration, side: Int, batch: Int) throws {
       let facts = try NetworkFacts.of(configuration, side: side)
       (architecture, base_filters, depth) = (configuration.architecture, configuration.options.baseFilters, configuration.options.depth)
-      upsampling = architecture == "unet+" ? configuration.options.upsampling.rawValue : ""
+      upsampling = configuration.upsamplingName
       (parameters, trainable_parameters, multiply_adds) = (facts.parameters, facts.trainableParameters, facts.multiplyAdds)
       inference_mb = try configuration.plannedMegabytes(side: side, batch: 1, training: false).rounded()
       training_mb = try configuration.plannedMegabytes(side: side, batch: batch, training: true).rounded()

@@ -124,7 +124,7 @@ extension ExportOptions {
 
 extension NetworkConfiguration {
   /// E.g. "unet+ (transposed)".
-  fileprivate var title: String { architecture + (architecture == "unet+" ? " (\(options.upsampling.rawValue))" : "") }
+  fileprivate var title: String { upsamplingName.isEmpty ? architecture : "\(architecture) (\(upsamplingName))" }
   /// E.g. "unet+ (transposed), B = 8, N = 5, batch norm".
   fileprivate var described: String {
     "\(title), B = \(options.baseFilters), N = \(options.depth), \(options.batchNormalization ? "batch norm" : "no batch norm")"
