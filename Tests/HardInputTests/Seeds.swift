@@ -74,12 +74,22 @@ func seeds() throws -> [String: [[UInt8]]] {
     sweep: {grid: {seed: [1, 2], model.l2: [0, 1e-4]}, exclude: [{seed: 1, model.l2: 1e-4}], expect: 3}
     report: {table: {columns: trial, rows: [average_iou]}, published: [{trial: U-Net, average_iou: 0.5, source: x, tolerance: {average_iou: 0.1}}]}
     """
+  let tiff = try file("labels.tif") { try TIFF.write(LabelImage(width: 3, height: 2, repeating: 700), to: $0) }
+  // By Python's zipfile: a folder, a deflated file and a stored one.
+  let archive = """
+    UEsDBBQAAAAAAAAAIQAAAAAAAAAAAAAAAAACAAAAYS9QSwMEFAAAAAgAAAAhAHLyl4sMAAAAKgAAAA4AAABhL2ltYWdlcy9iLnBuZ8srTc5JzVTII0wBAFBLAwQUAAAAAA\
+    AAACEAgxbcjAEAAAABAAAABQAAAGMuY3N2eFBLAQIUAxQAAAAAAAAAIQAAAAAAAAAAAAAAAAACAAAAAAAAAAAAAACAAQAAAABhL1BLAQIUAxQAAAAIAAAAIQBy8peLDAAA\
+    ACoAAAAOAAAAAAAAAAAAAACAASAAAABhL2ltYWdlcy9iLnBuZ1BLAQIUAxQAAAAAAAAAIQCDFtyMAQAAAAEAAAAFAAAAAAAAAAAAAACAAVgAAABjLmNzdlBLBQYAAAAAAw\
+    ADAJ8AAAB8AAAAAAA=
+    """
   func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
   return [
     "spec": [bytes(spec)],
     "png": [
       try PNG.encode(mask), try PNG.encode(RGBImage(width: 2, height: 2, repeating: RGB(1, 2, 3))), try PNG.encode(LabelImage(width: 3, height: 2, repeating: 700)),
     ],
+    "tiff": [tiff],
+    "zip": [[UInt8](Data(base64Encoded: archive)!)],
     "solution": [bytes("ImageId,EncodedPixels,Height,Width,Usage\na,1 3 9 2,20,30,Public\na,30 1,20,30,Public\r\n\"b\",,5,5,Ignored\n")],
     "masks": [bytes(MaskRuns.table([(image: "a", mask: mask), (image: "b, \"c\"", mask: mask)]))],
     // Without its checksum, too, as from another program: with it, hardly a changed file gets past the header.

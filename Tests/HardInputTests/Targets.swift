@@ -21,7 +21,17 @@ nonisolated(unsafe) var chosen = targets[0]
 
 nonisolated(unsafe) let targets = [
   Target(name: "spec") { _ = try Experiment.load(path: written($0, "spec.yaml")) },
-  Target(name: "png") { _ = try PNG.decode($0, name: "fuzz") },
+  Target(name: "png") { _ = try PNG.decode(withChunkChecksums($0), name: "fuzz") },
+  Target(name: "tiff") { bytes in
+    let path = written(bytes, "fuzz.tif")
+    _ = try? TIFF.size(path: path)
+    _ = try? TIFF.readLabels(path: path)
+    _ = try TIFF.read(path: path)
+  },
+  Target(name: "zip") { bytes in
+    let archive = try ZipArchive(path: written(bytes, "fuzz.zip"))
+    for entry in archive.entries where entry.size < 1 << 20 { _ = try? archive.contents(entry) }
+  },
   Target(name: "solution") { _ = try Solution(bytes: $0, path: "fuzz") },
   Target(name: "masks") { bytes in
     let masks = MaskRuns.masks(inTable: String(decoding: bytes, as: UTF8.self))
@@ -63,6 +73,19 @@ nonisolated(unsafe) let targets = [
     try Report.write(inputs, to: URL(fileURLWithPath: "\(scratch)/results", isDirectory: true))
   },
 ]
+
+/// A PNG file with the checksums of its chunks made right, as far as they follow one another: what they guard is to be reached.
+private func withChunkChecksums(_ file: [UInt8]) -> [UInt8] {
+  var bytes = file, chunk = 8  // behind the signature
+  while chunk + 12 <= bytes.count {
+    let length = bytes[chunk..<chunk + 4].reduce(0) { $0 << 8 | Int($1) }, end = chunk + 8 + length
+    guard end + 4 <= bytes.count else { break }
+    let sum = bytes.withUnsafeBufferPointer { UInt32(crc32(0, $0.baseAddress! + chunk + 4, uInt(length + 4))) }
+    withUnsafeBytes(of: sum.bigEndian) { bytes.replaceSubrange(end..<end + 4, with: $0) }
+    chunk = end + 4
+  }
+  return bytes
+}
 
 /// The checksum made right: what it guards is to be reached.
 private func resealed(_ text: [UInt8]) -> [UInt8] { Seal.closed(Data(text)).map { [UInt8]($0) } ?? text }

@@ -24,14 +24,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 FOUND = os.path.join(ROOT, "Tests", "HardInputTests", "Fixtures")
 SECONDS_AN_INPUT = 10
-# A PNG may claim 2^28 pixels of four 16-bit samples, 2 GiB; a table of masks 2^30 pixels, written and read again; nothing else needs
+# A PNG or TIFF may claim 2^28 pixels of four 16-bit samples, 2 GiB; a table of masks 2^30 pixels, written and read again; nothing else needs
 # a fraction of 512 MB.
-MEGABYTES = {"png": 2304, "masks": 2304}
+MEGABYTES = {"png": 2304, "tiff": 2304, "masks": 2304}
 MEGABYTES_ELSE = 512
 # Files of this repository that the targets read, in smaller parts where they are long.
 REAL = {
     "spec": ["experiments/**/*.yaml", "Tests/ExperimentSpecTests/Fixtures/**/*.yaml"],
     "png": ["Tests/ImagingTests/Fixtures/**/*.png"],
+    "tiff": ["Tests/ImagingTests/Fixtures/tiff/*.tif"],
     "masks": ["results/*/trials/*/masks.csv"],
     "log": ["results/*/trials/*/log.jsonl"],
     "record": ["results/*/trials/*/record.json"],

@@ -49,8 +49,14 @@ import Testing
     let graph = try graph(name, depth: depth), svg = NetworkFigure(title: "A & B", graph: graph).svg
     for block in graph.blocks { #expect(svg.contains(">\(block.name)</text>")) }
     #expect(svg.contains("A &amp; B") && svg.components(separatedBy: "<path").count - 1 == graph.arrows.count)
-    let boxes = svg.components(separatedBy: "\n").filter { $0.hasPrefix("<rect x=") && $0.contains("rx=\"7\"") }.map { $0.prefix { $0 != "f" } }
-    #expect(boxes.count == graph.blocks.count && Set(boxes).count == boxes.count)
+    let drawing = try Drawing(svg), boxes = drawing.elements.filter { $0.attributes["rx"] == "7" }.map {
+      Drawing.Box(left: $0.number("x"), top: $0.number("y"), right: $0.number("x") + $0.number("width"), bottom: $0.number("y") + $0.number("height"))
+    }
+    #expect(boxes.count == graph.blocks.count)
+    for (index, box) in boxes.enumerated() {
+      #expect(box.isWithin(drawing.sheet) && !boxes.dropFirst(index + 1).contains { $0.overlaps(box) }, "\(graph.blocks[index].name)")
+    }
+    for label in drawing.labels { #expect(label.box.isWithin(drawing.sheet), "\(label)") }
   }
 
   @Test func runsOfStepsAreToldOnce() {
