@@ -27,8 +27,9 @@ def write(out, rows):
         text += _growth(out, growth, ceilings["growth"])
     if layers and ceilings["layers"]:
         text += _layers(out, figures.layers_of(layers), ceilings["layers"], isa)
-    text += ["## Again", "", "`scripts/bench` makes all of this again, `scripts/bench --quick` a short version in `results/benchmarks/quick/`;",
-             "every single measurement is in `runs.csv`, `growth.csv`, `layers.csv` and `ceilings-*.csv`.", ""]
+    tables = [f"`{name}`" for name in ("runs.csv", "growth.csv", "layers.csv") if (out / name).exists()] + ["`ceilings-*.csv`"]
+    text += ["## Again", "", "`scripts/bench` makes the whole comparison again, `scripts/bench --quick` a short version in `results/benchmarks/quick/`;",
+             f"every single measurement of this one is in {', '.join(tables[:-1])} and {tables[-1]}.", ""]
     (out / "report.md").write_text("\n".join(text))
     return verdicts
 
