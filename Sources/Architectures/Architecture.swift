@@ -2,7 +2,8 @@ import NetworkGraph
 import Ops
 import TensorCore
 
-/// A family of networks, B and N open. Adding one: a file like `UNetPlus.swift` and a line in `architectures`.
+/// A family of networks, B and N open. Adding one: a file like `UNetPlus.swift`, a line in `architectures` and its name in
+/// `ModelSettings.Architecture`.
 public protocol Architecture: Sendable {
   static var name: String { get }
   /// Whether `options.upsampling` makes a difference.
