@@ -68,10 +68,13 @@ public enum DurableFile {
 
   private static func unlessMissing<Content>(_ path: String, _ read: () throws -> Content) throws -> Content? {
     do { return try read() } catch {
-      guard FileManager.default.fileExists(atPath: path) else { return nil }
+      if isMissing(path) { return nil }
       throw UserError("\(path): cannot be read: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
     }
   }
+
+  /// Whether there is nothing of that name; not where the system cannot tell (no permission to look, a network file system that fails).
+  static func isMissing(_ path: String) -> Bool { access(path, F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR) }
 
   /// Makes a folder and those above it; one that is there already is fine.
   /// - Throws: `UserError` (exit 5).
@@ -95,7 +98,8 @@ public enum DurableFile {
   }
 
   /// A name that is to outlast a power failure needs its folder on the disk, too.
-  private static func syncFolder(of path: String) throws {
+  /// - Throws: `UserError` (exit 5).
+  public static func syncFolder(of path: String) throws {
     let folder = parentFolder(of: path)
     let handle = open(folder.isEmpty ? "." : folder, O_RDONLY | O_CLOEXEC)
     guard handle >= 0 else { throw failure("cannot open the folder of", path) }

@@ -7,8 +7,8 @@ public struct TwoGenerations: Sendable {
 
   public init(_ path: String) { newest = path }
 
-  /// Newest first.
-  public var present: [String] { [newest, previous].filter(FileManager.default.fileExists(atPath:)) }
+  /// Newest first; among them any of which the system cannot tell.
+  public var present: [String] { [newest, previous].filter { !DurableFile.isMissing($0) } }
 
   /// The old newest becomes the previous one, once the new one is on the disk.
   /// - Throws: `UserError` (exit 5); both files are then there as they were, or the newest under the previous one's name.

@@ -37,12 +37,13 @@ public struct Plan: Sendable {
     self.graph = graph
     trialsPerSeed = Dictionary(graph.experiment.trials.map { ($0.settings.seed, 1) }, uniquingKeysWith: +)
     let toRun = Plan.jobsToRun(graph, snapshot, only)
+    let onlyTimed = Set(graph.jobs.filter { $0.kind == .time && toRun.contains($0.id) }.flatMap(\.inputs))
     func leftOut(_ job: Job) -> Bool { only.map { $0.isDisjoint(with: job.trials) } ?? false }
     var steps: [Step] = []
     for job in graph.jobs {
       guard toRun.contains(job.id) else {
         let isThere = snapshot.finished.contains(job.fingerprint), isLeftOut = !isThere && leftOut(job)
-        let reason = isThere ? "its result is there" : isLeftOut ? "left out by --only" : "not needed: all that uses it is done"
+        let reason = isThere ? "its result is there" : isLeftOut ? "left out by --only" : onlyTimed.contains(job.id) ? "not needed for times alone" : "not needed: all that uses it is done"
         steps.append(Step(job: job, state: .cached, reason: reason, isLeftOut: isLeftOut))
         continue
       }

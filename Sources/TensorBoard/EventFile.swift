@@ -29,6 +29,9 @@ public struct EventFile: Sendable {
 
   public init(path: String) { self.path = path }
 
+  /// Whether the file stands there.
+  public var isThere: Bool { access(path, F_OK) == 0 }
+
   /// Makes the file hold `steps`, all there are so far, and nothing else; what of it stands there already is not touched.
   /// - Throws: `UserError` (exit 5).
   public func begin(with steps: [Step]) throws {

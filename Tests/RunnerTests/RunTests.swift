@@ -71,6 +71,55 @@ extension Runs { @Suite struct RunTests {
     try expectSame(bench.steadyFiles(), whole)
   }
 
+  /// As after a kill, or on a full disk, between the files of a report: what stands is of two, and is not taken for either.
+  @Test func aReportThatWasCutOffIsMadeAgain() async throws {
+    let bench = try Bench(), spec = try bench.spec(), table = "\(bench.results)/table.csv"
+    #expect(await bench.run(spec) { $0.only = ["U-Net"] } == .done)
+    let before = try Data(contentsOf: URL(fileURLWithPath: table))
+    try FileManager.default.removeItem(atPath: table)
+    try FileManager.default.createDirectory(atPath: table, withIntermediateDirectories: true)
+    #expect(await bench.run(spec) == .inputOrOutputFailed)
+    try FileManager.default.removeItem(atPath: table)
+    try before.write(to: URL(fileURLWithPath: table))
+    #expect(try bench.steadyFiles()["report.md"]!.contains("1 of 2 trials"), "the old one, until the new one is whole")
+    #expect(await bench.plan(spec) == .workToDo)
+    #expect(await bench.run(spec) == .done)
+    #expect(try bench.steadyFiles()["report.md"]!.contains("2 of 2 trials"))
+    #expect(await bench.plan(spec) == .done)
+  }
+
+  /// Another title makes a new report; which data it is of, records say.
+  @Test func aReportWithoutTheDataSaysWhichItWas() async throws {
+    let bench = try Bench(), data = "\(bench.folder.path)/data"
+    _ = try Runner.synthesizeData(to: data, training: 3, test: 2, side: 64, seed: 1, threads: 1, Transcript().surroundings(cache: bench.folder.path))
+    let change: (inout RunOptions) -> Void = { $0.overrides = ["data.source=folder", "data.root=\(data)", "data.selection=all"] }
+    func digest() throws -> String? {
+      (try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: "\(bench.results)/provenance.json"))) as? [String: Any])?["data_digest"] as? String
+    }
+    let trials = "[{name: U-Net, model.architecture: unet}]"
+    #expect(await bench.run(try bench.spec(trials: trials), change) == .done)
+    let known = try digest()
+    #expect(known?.count == 64)
+    try FileManager.default.moveItem(atPath: data, toPath: "\(data)-away")
+    #expect(await bench.run(try bench.spec(trials: trials, extra: "remark: said otherwise"), change) == .done)
+    #expect(try digest() == known)
+    #expect(try bench.steadyFiles()["report.md"]!.contains("said otherwise"))
+  }
+
+  /// TensorBoard's file is only for watching.
+  @Test func eventsThatAreTakenAwayAreStatedAgain() async throws {
+    let bench = try Bench(), spec = try bench.spec(trials: "[{name: U-Net, model.architecture: unet}]"), trials = "\(bench.results)/trials"
+    let transcript = Transcript { text in
+      guard text.contains("train epoch 1/3"), let trial = try? FileManager.default.contentsOfDirectory(atPath: trials).first else { return }
+      try? FileManager.default.removeItem(atPath: "\(trials)/\(trial)/events.tfevents")
+    }
+    #expect(await bench.run(spec, transcript: transcript) == .done, "\(transcript.errors)")
+    let events = try bench.trials()["U-Net"]!.events, size = try Data(contentsOf: URL(fileURLWithPath: events)).count
+    let other = "\(bench.folder.path)/whole"
+    #expect(await bench.run(spec, out: other) == .done)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: bench.trials(other)["U-Net"]!.events)).count == size)
+  }
+
   /// Trials that change places are other trials, though the same jobs are done.
   @Test func theReportKnowsWhichTrialIsWhich() async throws {
     let bench = try Bench()
@@ -214,6 +263,10 @@ extension Runs { @Suite struct RunTests {
       .started(
         trial: start.trial, seed: start.seed, settings: start.settings.merging(["instruction set": "another set"]) { $1 }, data: start.data,
         processor: "Another Processor"))
+    // A start that neither trained nor scored is not where a trial ran.
+    #expect(await bench.report(spec) == .done)
+    #expect(try !String(contentsOfFile: "\(bench.results)/provenance.json", encoding: .utf8).contains("Another Processor"))
+    try away.log.append(.evaluated(images: 2, seconds: 1, peakMegabytes: nil))
     #expect(await bench.report(spec) == .done)
     let provenance = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: "\(bench.results)/provenance.json"))) as? [String: Any]
     #expect(provenance?["processor"] as? String == ["Another Processor", Processor.name].sorted().joined(separator: ", "))

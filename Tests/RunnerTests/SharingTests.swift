@@ -74,7 +74,7 @@ extension Runs { @Suite struct SharingTests {
     var options = RunOptions()
     (options.out, options.jobs, options.threads) = (bench.results, 2, 1)
     var session = try Session(try Runner.load([spec], options)[0], options, for: .run, surroundings)
-    let planned = [0, 1].map(session.plannedMegabytes(ofTrial:))
+    let planned = [0, 1].map { session.plan.megabytesLeft(ofTrial: $0, threads: session.threads) }
     session.limits = ProcessLimits(cores: 2, megabytes: (planned[0] + planned[1]) / 2, memorySource: "in this test")
     #expect(Expectation.notes(session).contains { $0.hasPrefix("large would fail: its training is planned to take ") })
     let outcome = try LocalExecutor(session, options, surroundings.console).run()

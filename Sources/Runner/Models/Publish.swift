@@ -12,7 +12,8 @@ extension Runner {
   ///   - pattern: the trial's name; nil: the only one there is.
   ///   - seed: nil: the first of the trial's seeds. Their losses do not compare: each seed has validation patches of its own.
   ///   - card: nil: `README.md` beside `file`, or `<file>.md` where that is somebody else's or another file's card.
-  /// - Throws: `UserError`: exit 2 where it is not said which trial is meant, exit 5 where its weights are not there, exit 6 where they are damaged.
+  /// - Throws: `UserError`: exit 2 where it is not said which trial is meant, or where the card's place is taken, exit 5 where its weights are not there, exit 6 where
+  ///   they are damaged.
   public static func publish(
     _ place: String, trial pattern: String?, seed: Int?, to file: String, card: String?, _ surroundings: Surroundings
   ) throws -> ExitCode {
@@ -34,8 +35,8 @@ extension Runner {
     let folder = parentFolder(of: file)
     if !folder.isEmpty { try DurableFile.makeFolder(folder) }
     let text = try ModelCard(chosen, model, fileName: (file as NSString).lastPathComponent, bytes: bytes).text
-    try DurableFile.write(bytes, to: file)
     let place = try card ?? placeOfCard(for: file)
+    try DurableFile.write(bytes, to: file)
     try DurableFile.write(text, to: place)
     surroundings.console.print("\(file): \(chosen.record.trial), seed \(chosen.record.seed); its card: \(place)")
     return .done
@@ -43,10 +44,14 @@ extension Runner {
 }
 
 /// Beside `file`; what is there and is not this file's card stays.
+/// - Throws: `UserError`: exit 2 where neither place is free, exit 5 where what is there cannot be read.
 private func placeOfCard(for file: String) throws -> String {
-  let path = file as NSString, folder = parentFolder(of: file), usual = folder.isEmpty ? "README.md" : "\(folder)/README.md"
-  guard let there = try DurableFile.contents(of: usual).map({ String(decoding: $0, as: UTF8.self) }) else { return usual }
-  return ModelCard.isCard(there, of: path.lastPathComponent) ? usual : path.deletingPathExtension + ".md"
+  let path = file as NSString, folder = parentFolder(of: file), own = path.deletingPathExtension + ".md"
+  for place in [folder.isEmpty ? "README.md" : "\(folder)/README.md", own] {
+    guard let there = try DurableFile.contents(of: place) else { return place }
+    if ModelCard.isCard(String(decoding: there, as: UTF8.self), of: path.lastPathComponent) { return place }
+  }
+  throw UserError("\(own): is there, and is not this model's card", exitCode: .badCommandOrSpec, hints: ["--card names another place"])
 }
 
 /// The trial that is published, and why this one.

@@ -51,7 +51,9 @@ struct Reporting {
     try DurableFile.makeFolder("\(folder.path)/figures")
     // A report from the folder itself was read from this very file, which alone knows where each value came from.
     if session.experiment.path != folder.resolvedSpec { try DurableFile.write(session.experiment.resolvedYAML(), to: folder.resolvedSpec) }
-    try Report.write(inputs(isNewRun: isNewRun), to: folder.url)
+    let inputs = try inputs(isNewRun: isNewRun)
+    try folder.retractReport()
+    try Report.write(inputs, to: folder.url)
     return await Report.renderPictures(in: folder.url)
   }
 
@@ -152,7 +154,9 @@ struct Reporting {
     let report = session.graph.jobs.last!.fingerprint.description
     let settings = session.experiment.trials.map(\.settings)
     func distinct(_ values: [String]) -> String { Array(Set(values)).sorted().joined(separator: ", ") }
-    let digests = session.data.filter { $0.key.source != .synthetic }.map(\.value.index.digest)
+    // As the fingerprints have it: also where the data is not at hand.
+    let digests = session.experiment.trials.indices.compactMap { session.graph.settings(ofTrial: $0)["data digest"] }
+    let isSynthetic = settings.allSatisfy { $0.data.source == .synthetic }
     let stated = try DurableFile.contents(of: session.folder.provenance).flatMap { try? JSONDecoder().decode([String: Stated].self, from: $0) }
     let entries = folders.values.compactMap { earlier.entry(of: $0.fingerprint) }
     let instructionSets = entries.compactMap { $0.settings["instruction set"] }, processors = entries.flatMap(\.processors)
@@ -160,15 +164,15 @@ struct Reporting {
     let unnamed = processors.contains(nil) ? stated?["processor"]?.text?.components(separatedBy: ", ") ?? [] : []
     var rows = [
       ProvenanceRow(key: "program_version", value: Runner.version, clock: false),
-      ProvenanceRow(key: "data_digest", value: digests.isEmpty ? "synthetic" : distinct(digests), clock: false),
+      ProvenanceRow(key: "data_digest", value: isSynthetic ? "synthetic" : digests.isEmpty ? "not known" : distinct(digests), clock: false),
       ProvenanceRow(key: "instruction_set", value: distinct(instructionSets), clock: true),
       ProvenanceRow(key: "precision", value: distinct(settings.map(\.train.precision.rawValue)), clock: false),
       ProvenanceRow(key: "processor", value: distinct(processors.compactMap(\.self) + unnamed), clock: true),
       ProvenanceRow(key: "threads", value: "\(session.threads)", clock: true),
-      ProvenanceRow(key: "report_fingerprint", value: report, clock: false),
+      ProvenanceRow(key: ResultsFolder.reportKey, value: report, clock: false),
     ]
     guard !isNewRun, let stated else { return rows }
-    for place in rows.indices where !["report_fingerprint", "instruction_set", "processor"].contains(rows[place].key) {
+    for place in rows.indices where ![ResultsFolder.reportKey, "instruction_set", "processor"].contains(rows[place].key) {
       if let value = stated[rows[place].key]?.text { rows[place].value = value }
     }
     return rows

@@ -49,13 +49,25 @@ struct ResultsFolder: Sendable {
     return names.contains { $0.hasSuffix(".svg") && !names.contains("\($0.dropLast(4)).png") }
   }
 
+  /// From here on, until it is written whole, there is no report of a fingerprint: what stands may be of two. The next run makes it again.
+  /// - Throws: `UserError` (exit 5).
+  func retractReport() throws {
+    guard let data = try DurableFile.contents(of: provenance), var stated = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any],
+      stated.removeValue(forKey: Self.reportKey) != nil
+    else { return }
+    let options: JSONSerialization.WritingOptions = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try DurableFile.write(try JSONSerialization.data(withJSONObject: stated, options: options), to: provenance)
+  }
+
+  /// In `provenance.json`.
+  static let reportKey = "report_fingerprint"
+
   /// The report's fingerprint that `provenance.json` states; nil where there is no report.
   func reportFingerprint() -> Fingerprint? {
-    struct Stated: Decodable { var report_fingerprint: String? }
     guard FileManager.default.fileExists(atPath: "\(path)/report.md"), let data = try? Data(contentsOf: URL(fileURLWithPath: provenance)) else {
       return nil
     }
-    return (try? JSONDecoder().decode(Stated.self, from: data))?.report_fingerprint.map { Fingerprint($0) }
+    return (((try? JSONSerialization.jsonObject(with: data)) as? [String: Any])?[Self.reportKey] as? String).map { Fingerprint($0) }
   }
 }
 

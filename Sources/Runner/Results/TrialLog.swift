@@ -159,9 +159,19 @@ extension [LogLine] {
     return nil
   }
 
-  /// Of every start; nil where one does not say.
+  /// Of every start that trained or scored, or, for a trial that notes neither (a threshold), of all; nil where one does not say.
   var processors: Set<String?> {
-    reduce(into: []) { found, line in if case .started(_, _, _, _, let processor) = line.event { found.insert(processor) } }
+    var all: Set<String?> = [], working: Set<String?> = [], last: String??
+    for line in self {
+      switch line.event {
+      case .started(_, _, _, _, let processor):
+        all.insert(processor)
+        last = .some(processor)
+      case .epoch, .trained, .evaluated: if let last { working.insert(last) }
+      default: break
+      }
+    }
+    return working.isEmpty ? all : working
   }
 
   /// The last start: trial, seed, settings and data.

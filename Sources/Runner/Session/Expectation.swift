@@ -23,7 +23,7 @@ enum Expectation {
     return session.selected.compactMap { trial in
       let settings = session.experiment.trials[trial].settings, network = settings.networkConfiguration, side = settings.patches.size
       guard let facts = try? NetworkFacts.of(network, side: side) else { return nil }
-      let planned = session.plannedMegabytes(ofTrial: trial)
+      let planned = settings.plannedMegabytes(threads: session.threads)
       let epochs = settings.phases.reduce(0) { $0 + $1.epochs }
       let expected = trainingTime(of: trial, session, costs)
       return TrialExpectation(

@@ -70,11 +70,14 @@ extension Session {
   }
 
   /// `--fresh`: what the trials left is taken away before they run, not when they are done, so that nothing old can look new. So are the
-  /// patches they are trained on, and the weights of their trainings wherever trials of other settings left them.
+  /// patches they are trained on, and the weights and checkpoints of their trainings wherever trials of other settings left them.
   func removeTrials() throws {
     var paths = selected.flatMap { trial in [folder(ofTrial: trial).path, folder.patches(graph.job(.patches, of: trial)!.fingerprint, "training")] }
     let trainings = Set(selected.flatMap { trial in [JobKind.train, .fineTune].compactMap { graph.job($0, of: trial)?.fingerprint } })
     paths += try folder.allTrials().filter { $0.trainedWeights().map { trainings.contains($0.fingerprint) } ?? false }.map(\.weights)
+    for trial in experiment.trials.indices where graph.trainingJob(of: trial).map({ trainings.contains($0.fingerprint) }) ?? false {
+      paths += folder(ofTrial: trial).checkpoint.present
+    }
     for path in paths where FileManager.default.fileExists(atPath: path) {
       do { try FileManager.default.removeItem(atPath: path) } catch {
         throw UserError("\(path): \(error.localizedDescription)", exitCode: .inputOrOutputFailed)

@@ -30,18 +30,21 @@ struct Reuse: Sendable {
   /// What the data of such settings was when another experiment ran on it.
   func digest(of settings: DataSettings) -> String? { lenders.lazy.compactMap { $0.trials.digest(of: settings) }.first }
 
-  /// Finds the trials that have no scores in `folder` and stand finished elsewhere, with their times; `snapshot` then counts them as done,
-  /// and the report as to be made. `--only` limits what runs, and nothing of this does.
+  /// Finds the trials that have no scores in `folder` and stand finished elsewhere, best with their times; `snapshot` then counts as done what
+  /// is there, and the report as to be made. `--only` limits what runs, and nothing of this does.
   mutating func find(_ graph: ExperimentGraph, in folder: ResultsFolder, _ snapshot: inout Snapshot) {
     for trial in graph.experiment.trials.indices {
       let fingerprint = graph.fingerprint(ofTrial: trial), own = folder.trial(fingerprint), time = graph.job(.time, of: trial)?.fingerprint
       guard !own.hasScores, !loans.contains(where: { $0.to.path == own.path }) else { continue }
-      let finished = lenders.lazy.filter { lender in
-        lender.folder.trial(fingerprint).hasScores && time.map { lender.trials.entry(of: fingerprint)?.timing?.fingerprint == $0.description } ?? true
-      }.first?.folder.trial(fingerprint)
-      guard let finished else { continue }
+      let scored = lenders.filter { $0.folder.trial(fingerprint).hasScores }
+      func isTimed(_ lender: (folder: ResultsFolder, trials: EarlierTrials)) -> Bool {
+        time.map { lender.trials.entry(of: fingerprint)?.timing?.fingerprint == $0.description } ?? true
+      }
+      guard let lender = scored.first(where: isTimed) ?? scored.first else { continue }
+      let finished = lender.folder.trial(fingerprint)
       loans.append((finished, own))
-      snapshot.finished.formUnion([fingerprint, time].compactMap { $0 })
+      snapshot.finished.insert(fingerprint)
+      if let time, isTimed(lender) { snapshot.finished.insert(time) }
       snapshot.failures[fingerprint] = nil
       // Its weights come along, where they are there: what else starts from that training need not train.
       if let trained = finished.trainedWeights(), (try? Safetensors.read(finished.weights, ours: true)) != nil { snapshot.finished.insert(trained.fingerprint) }

@@ -41,12 +41,9 @@ extension Session {
     return order
   }
 
-  /// Training memory of a trial, 10⁶ bytes, as planned: the engine's; the patches, mapped from their file, go when memory is asked for.
-  func plannedMegabytes(ofTrial trial: Int) -> Double { experiment.trials[trial].settings.plannedMegabytes(threads: threads) }
-
   func roster() -> Roster {
     let entries = openTrials.map { trial in
-      Roster.Entry(trial: trial, group: plan.group(ofTrial: trial), megabytes: plannedMegabytes(ofTrial: trial))
+      Roster.Entry(trial: trial, group: plan.group(ofTrial: trial), megabytes: plan.megabytesLeft(ofTrial: trial, threads: threads))
     }
     return Roster(entries.filter { $0.megabytes <= limits.megabytes }, jobs: allotment.jobs, megabytes: limits.megabytes)
   }
@@ -54,12 +51,12 @@ extension Session {
   /// Trials that can never be admitted, and why.
   func refusals() -> [(trial: Int, reason: String)] {
     openTrials.compactMap { trial in
-      let planned = plannedMegabytes(ofTrial: trial)
+      let planned = plan.megabytesLeft(ofTrial: trial, threads: threads)
       guard planned > limits.megabytes else { return nil }
-      let batch = experiment.trials[trial].settings.train.batch
+      let batch = experiment.trials[trial].settings.train.batch, trains = plan.trains(trial)
       return (
         trial,
-        "its training is planned to take \(Int(planned.rounded(.up))) MB (train.batch \(batch), \(threads) thread\(threads == 1 ? "" : "s")), "
+        "its \(trains ? "training" : "scoring") is planned to take \(Int(planned.rounded(.up))) MB (\(trains ? "train.batch \(batch), " : "")\(threads) thread\(threads == 1 ? "" : "s")), "
           + "more than the \(Int(limits.megabytes)) MB \(limits.memorySource)"
       )
     }
@@ -81,6 +78,15 @@ extension Plan {
     }
   }
 
+  /// Whether any of a trial's training is left.
+  func trains(_ trial: Int) -> Bool { [JobKind.train, .fineTune].contains { (step($0, of: trial)?.left ?? 0) > 0 } }
+
+  /// What is left of a trial is planned to take so much memory, 10⁶ bytes: its training, or, where that is done, the predictions to be scored.
+  /// The engine's; the patches, mapped from their file, go when memory is asked for.
+  func megabytesLeft(ofTrial trial: Int, threads: Int) -> Double {
+    graph.experiment.trials[trial].settings.plannedMegabytes(training: trains(trial), threads: threads)
+  }
+
   /// What trials share that is not to be done twice at once, an open training; else a trial's own scores.
   func group(ofTrial trial: Int) -> Job.ID {
     for kind in [JobKind.train, .fineTune] { if let step = step(kind, of: trial), step.left > 0 { return step.job.id } }
@@ -92,10 +98,9 @@ extension Allotment {
   /// For the open trials of a plan.
   init(_ limits: ProcessLimits, _ plan: Plan, _ open: [Int], jobs: Int?, threads: Int?) {
     let workloads = zip(open, plan.workLeft(ofTrials: open)).map { trial, work in
-      let settings = plan.graph.experiment.trials[trial].settings
-      return Workload(
-        work: work, serialShare: serialShare(ofMultiplyAdds: settings.multiplyAdds), group: plan.group(ofTrial: trial),
-        megabytes: { settings.plannedMegabytes(threads: $0) })
+      Workload(
+        work: work, serialShare: serialShare(ofMultiplyAdds: plan.graph.experiment.trials[trial].settings.multiplyAdds), group: plan.group(ofTrial: trial),
+        megabytes: { plan.megabytesLeft(ofTrial: trial, threads: $0) })
     }
     self.init(of: Capacity(cores: limits.cores, megabytes: limits.megabytes), to: workloads, jobs: jobs, threads: threads)
   }
@@ -109,27 +114,29 @@ extension Allotment {
 private func serialShare(ofMultiplyAdds multiplyAdds: Double) -> Double { 0.1 + 0.9 * 20e6 / (20e6 + multiplyAdds) }
 
 /// What the memory plan depends on. The trials of a sweep share few networks, and the choice of an allotment asks for each many times.
-private struct PlannedTraining: Hashable {
+private struct PlannedWork: Hashable {
   var network: NetworkConfiguration
   var side, batch, threads: Int
+  var isTraining: Bool
 
-  static let known = Mutex<[PlannedTraining: Double]>([:])
+  static let known = Mutex<[PlannedWork: Double]>([:])
 }
 
 extension TrialSettings {
   /// Of its network, for one patch; 0 where the network does not fit its patches.
   fileprivate var multiplyAdds: Double { Double((try? NetworkFacts.of(networkConfiguration, side: patches.size))?.multiplyAdds ?? 0) }
 
-  /// Of its training, 10⁶ bytes, or at least so many where that is more than the system would ever give; 0 where the network does not fit its
+  /// Of its training, or of its scoring alone, 10⁶ bytes, or at least so many where that is more than the system would ever give; 0 where the network does not fit its
   /// patches, which is an error of its own.
-  func plannedMegabytes(threads: Int) -> Double {
-    let training = PlannedTraining(network: networkConfiguration, side: patches.size, batch: train.batch, threads: threads)
-    if let megabytes = PlannedTraining.known.withLock({ $0[training] }) { return megabytes }
+  func plannedMegabytes(training: Bool = true, threads: Int) -> Double {
+    let work = PlannedWork(
+      network: networkConfiguration, side: patches.size, batch: training ? train.batch : Evaluation.batch, threads: threads, isTraining: training)
+    if let megabytes = PlannedWork.known.withLock({ $0[work] }) { return megabytes }
     let megabytes: Double
-    do { megabytes = try training.network.plannedMegabytes(side: training.side, batch: training.batch, training: true, threads: threads) } catch {
+    do { megabytes = try work.network.plannedMegabytes(side: work.side, batch: work.batch, training: training, threads: threads) } catch {
       megabytes = (error as? OutOfMemory).map { Double($0.bytes) / 1e6 } ?? 0
     }
-    PlannedTraining.known.withLock { $0[training] = megabytes }
+    PlannedWork.known.withLock { $0[work] = megabytes }
     return megabytes
   }
 }

@@ -97,18 +97,23 @@ extension Snapshot {
 
   /// Weights take a moment to check, so it is only done where something needs them.
   private mutating func addWeights(_ folder: ResultsFolder, _ graph: ExperimentGraph, damage: inout [Diagnostic]) throws {
-    let open = graph.jobs.filter { ($0.kind == .evaluate || $0.kind == .time) && !finished.contains($0.fingerprint) }.flatMap(\.trials)
-    let needed = Set(open.compactMap { graph.trainingJob(of: $0)?.fingerprint }), homes = Set(open.map { graph.fingerprint(ofTrial: $0) })
+    func open(_ kinds: Set<JobKind>) -> (trainings: Set<Fingerprint>, homes: Set<Fingerprint>) {
+      let trials = graph.jobs.filter { kinds.contains($0.kind) && !finished.contains($0.fingerprint) }.flatMap(\.trials)
+      return (Set(trials.compactMap { graph.trainingJob(of: $0)?.fingerprint }), Set(trials.map { graph.fingerprint(ofTrial: $0) }))
+    }
+    let toUse = open([.evaluate, .time]), toScore = open([.evaluate])
     for trial in try folder.allTrials() where FileManager.default.fileExists(atPath: trial.weights) {
       let trained = trial.trainedWeights()
       do {
-        if homes.contains(trial.fingerprint) || trained.map({ needed.contains($0.fingerprint) }) ?? false {
+        if toUse.homes.contains(trial.fingerprint) || trained.map({ toUse.trainings.contains($0.fingerprint) }) ?? false {
           _ = try Safetensors.read(trial.weights, ours: true)
         }
         if let trained { finished.insert(trained.fingerprint) }
       } catch {
         let fault = (error as? UserError)?.diagnostics.first?.message ?? "\(trial.weights): \(error)"
-        damage.append(Diagnostic(.warning, "\(fault); the training is done again unless other weights of it are there"))
+        let isToScore = toScore.homes.contains(trial.fingerprint) || trained.map { toScore.trainings.contains($0.fingerprint) } ?? false
+        let consequence = isToScore ? "the training is done again unless other weights of it are there" : "times are taken with others"
+        damage.append(Diagnostic(.warning, "\(fault); \(consequence)"))
       }
     }
   }

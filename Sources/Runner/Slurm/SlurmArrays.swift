@@ -74,7 +74,7 @@ extension Session {
   /// process and the patches it reads.
   var slurmMemory: String {
     if let memory = experiment.slurm.memory { return memory }
-    let planned = Session.open(plan, selected).map { experiment.trials[$0].settings.plannedMegabytes(threads: experiment.slurm.cpus) }.max() ?? 0
+    let planned = Session.open(plan, selected).map { plan.megabytesLeft(ofTrial: $0, threads: experiment.slurm.cpus) }.max() ?? 0
     return "\(Int(planned * 1.25) + 512)M"
   }
 }

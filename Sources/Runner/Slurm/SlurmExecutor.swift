@@ -33,6 +33,9 @@ struct SlurmExecutor {
     var told: Set<Int> = []
     var round = session
     var jobs = try await stillRunning()
+    if !jobs.isEmpty, options.fresh {
+      throw UserError("--fresh: Slurm is at work on \(folder.path)", exitCode: .locked, hints: ["scancel \(jobs.joined(separator: " ")) ends that"])
+    }
     if jobs.isEmpty { try forgetFailures() } else { display.say(.message("Slurm is at work already: jobs \(jobs.joined(separator: ", "))")) }
     var fruitless = 0
     var givenUp: [Int: String] = [:]
@@ -91,6 +94,7 @@ struct SlurmExecutor {
     try DurableFile.write(session.experiment.resolvedYAML(), to: spec)
     var command = [try program(), "run", spec, "--out", absolute(folder.path), "--threads", "\(session.experiment.slurm.cpus)", "--jobs", "1"]
     command += ["--isa", Processor.instructionSet(for: session.precision), "--retries", "\(options.retries)"]
+    command += ["--checkpoint-every", "\(options.checkpointInterval.seconds)"]
     if let data = options.data { command += ["--data", absolute(data)] }
     var submitted: [JobKind: String] = [:]
     var jobs: [String] = []

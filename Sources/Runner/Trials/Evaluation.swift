@@ -12,7 +12,7 @@ struct Evaluation {
   var masks: [(image: String, mask: Mask)]
 
   /// Patches worked at once; what an image has beyond this goes in further rounds.
-  private static let batch = 8
+  static let batch = 8
 
   /// By a trained network: predicts every patch, merges an image's patches by maximum, thresholds, fills holes, drops small objects, and scores
   /// the mask.

@@ -146,7 +146,8 @@ struct Trainings: Sendable {
       },
       bestEpoch: outcome.bestEpoch, validationLoss: outcome.validationLoss, trainingPatches: split.training.count, validationPatches: split.validation.count)
     let trained = TrainedNetwork(weights: outcome.weights, training: training)
-    try write(trained, to: home, trial)
+    // In the folder of another trial of this training, which was cut off there: what the file says besides is that trial's.
+    try write(trained, to: home, job.trials.first { session.folder(ofTrial: $0).path == home.path } ?? trial)
     try home.log.append(.trained(fingerprint: job.fingerprint.description, bestEpoch: outcome.bestEpoch, threads: session.threads))
     return trained
   }
