@@ -50,7 +50,7 @@ public struct Annotations: Sendable {
     var labels: LabelImage?
     let names = try Disk.listPNG(folder)
     for (index, name) in names.enumerated() {
-      let mask = try PNG.read(path: "\(folder)/\(name)").mask
+      let mask = try ImageFile.readLabels(path: "\(folder)/\(name)")
       var sum = labels ?? LabelImage(width: mask.width, height: mask.height, repeating: 0)
       guard sum.width == mask.width, sum.height == mask.height else {
         throw UserError.damaged("\(folder)/\(name)", "\(mask.width) × \(mask.height) pixels; the masks before it have \(sum.width) × \(sum.height)")

@@ -60,6 +60,7 @@ public struct DSB2018: Dataset {
       let path = "\(folder)/\(name)"
       let mask = try decode(Disk.bytes(of: path), path: path)
       try requireSize(mask.height, mask.width, of: item, path: path)
+      guard mask.isGray else { throw UserError.damaged(path, "mask in colour; expected: grey, 0 where there is nothing") }
       labels.paint(mask, label: Int32(index + 1))
     }
     return Truth(labels: labels, count: names.count)

@@ -12,7 +12,7 @@ import Diagnostics
 enum Disk {
   /// The whole file. Throws `UserError` (exit 5), `<path>: …`.
   static func bytes(of path: String) throws -> [UInt8] {
-    let file = open(path, O_RDONLY | O_CLOEXEC)
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)  // a pipe would else be waited for
     guard file >= 0 else { throw failure(path) }
     defer { close(file) }
     var info = stat()

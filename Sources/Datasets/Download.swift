@@ -142,7 +142,7 @@ private final class Transfer {
     case 206:
       // "bytes 100-199/200"
       let range = (fields["content-range"] ?? "").split { !$0.isNumber }.compactMap { Int($0) }
-      guard range.first == received, range.count >= 2 else {
+      guard range.first == received, range.count >= 2, range[1] < Int.max else {
         outcome = .startOver
         return
       }

@@ -27,6 +27,13 @@ public struct Fetch: Sendable {
 
   public init(base: String = Fetch.publicBase, folder: String, threads: Int) {
     (self.base, self.folder, self.threads) = (base.hasSuffix("/") ? base : base + "/", folder, threads)
+    // Work goes on beside the folder, not in it.
+    while self.folder.utf8.count > 1, self.folder.hasSuffix("/") { self.folder.removeLast() }
+  }
+
+  /// An empty folder is as good as none.
+  private var isThere: Bool {
+    get throws { try Disk.kind(folder) == .folder && !Disk.list(folder).isEmpty }
   }
 
   /// Blocks until the folder is there and verified; where it is there already it is verified only. Work goes on in `<folder>.fetch`, where a later
@@ -34,10 +41,12 @@ public struct Fetch: Sendable {
   ///
   /// Throws `UserError`: exit 5 where download or disk fail, 6 where what came is damaged, 4 where another fetch is at it.
   public func run(settings: DataSettings, progress: @escaping @Sendable (Step) -> Void) throws -> Verification {
-    if Disk.kind(folder) == .folder {
+    func verified() throws -> Verification {
       progress(.verifying)
       return try DatasetRegistry.verify(root: folder, settings: settings, threads: threads)
     }
+    if Disk.kind(folder) == .file { throw UserError.missing(folder, "a file, not a folder") }
+    if try isThere { return try verified() }
     guard let base = URL(string: base), ["http", "https"].contains(base.scheme ?? "") else {
       throw UserError("\(base): not an address to fetch from", exitCode: .badCommandOrSpec, hints: ["for example: --url \(Self.publicBase)"])
     }
@@ -45,6 +54,7 @@ public struct Fetch: Sendable {
     try DurableFile.makeFolder(work)
     let lock = try Disk.lock("\(work)/lock", busy: "another fetch into this folder is running")
     defer { close(lock) }
+    if try isThere { return try verified() }  // another fetch was faster
 
     for file in Self.archives.map({ "\($0).zip" }) + [Self.table] where Disk.kind("\(work)/\(file)") == .nothing {
       let download = Download(url: base.appendingPathComponent(file), path: "\(work)/\(file)", delay: delay)
@@ -62,7 +72,10 @@ public struct Fetch: Sendable {
       try remove("\(work)/\(Self.table)")
       throw error
     }
+    // What stands under its name after a power failure is whole; the archives go only then.
+    sync()
     guard rename(unpacked, folder) == 0 else { throw Disk.failure(folder) }
+    try DurableFile.syncFolder(of: folder)
     try remove(work)
     return verification
   }

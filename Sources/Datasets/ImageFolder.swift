@@ -66,6 +66,7 @@ public struct ImageFolder: Dataset {
     guard prefix.isEmpty || Disk.kind(folder) == .folder else { return [] }
     let names = try Disk.listPNG(folder)
     if prefix.isEmpty && names.isEmpty { throw UserError.missing(folder, "no PNG file in it") }
+    try requirePNG(folder)
     if let odd = names.first(where: { !Self.endings.contains(String($0.suffix(4))) }) {
       throw UserError.damaged("\(folder)/\(odd)", "its name ends in none of \(Self.endings.joined(separator: ", "))")
     }
@@ -80,11 +81,20 @@ public struct ImageFolder: Dataset {
   private func requireImages(ofMasks prefix: String, _ images: [String]) throws {
     let folder = "\(root)/\(prefix)masks"
     guard Disk.kind(folder) == .folder else { return }
+    try requirePNG(folder)
     let known = Set(images), lone = try Disk.listPNG(folder).filter { !known.contains($0) }
     guard let first = lone.first else { return }
     throw UserError.missing(
       "\(folder)/\(first)", "mask without an image: no file \(prefix)images/\(first)" + (lone.count > 1 ? ", and \(lone.count - 1) more" : ""),
       hints: ["images and masks are PNG files of the same names"])
+  }
+
+  /// Among PNG files, images of other kinds would be left out without a word.
+  private func requirePNG(_ folder: String) throws {
+    let others = [".tif", ".tiff", ".jpg", ".jpeg", ".bmp", ".gif"]
+    if let other = try Disk.list(folder).first(where: { name in others.contains { name.lowercased().hasSuffix($0) } }) {
+      throw UserError.damaged("\(folder)/\(other)", "no PNG file; images and masks of a folder are PNG files")
+    }
   }
 
   /// Positions of the test images. Not a function of the trial's seed: trials of different seeds are judged on the same images.

@@ -38,7 +38,7 @@ struct ZipArchive: Sendable {
     guard reader.half(end + 4) == 0, reader.half(end + 8) == count, count != 0xFFFF, directory != 0xFFFF_FFFF else {
       throw UserError.damaged(path, "a split or zip64 archive, which is not read")
     }
-    var entries: [Entry] = [], position = directory
+    var entries: [Entry] = [], names: Set<[UInt8]> = [], position = directory
     for _ in 0..<count {
       try reader.require(position, 46)
       guard reader.word(position) == 0x0201_4B50 else { throw UserError.damaged(path, "damaged central directory at byte \(position)") }
@@ -51,15 +51,18 @@ struct ZipArchive: Sendable {
       let (flags, unixMode) = (reader.half(position + 8), reader.half(position + 40))
       position += 46 + lengths.name + lengths.extra + lengths.comment
       func refuse(_ reason: String) -> UserError { UserError.damaged(path, "\(name.debugDescription): \(reason)") }
-      let parts = name.split(separator: "/", omittingEmptySubsequences: false)
-      let isFolder = name.hasSuffix("/")
-      guard !name.contains("\\"), !name.contains("\0"), !(isFolder ? parts.dropLast() : parts).contains(where: { ["", ".", ".."].contains($0) })
+      // By bytes, as the system takes names: to Swift a slash and an accent behind it are one character.
+      let bytes = Array(name.utf8), slash = UInt8(ascii: "/")
+      let parts = bytes.split(separator: slash, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
+      let isFolder = bytes.last == slash
+      guard !bytes.contains(UInt8(ascii: "\\")), !bytes.contains(0), !(isFolder ? parts.dropLast() : parts).contains(where: { ["", ".", ".."].contains($0) })
       else { throw refuse("a name that leads out of the folder") }
       if isFolder { continue }
       guard unixMode & 0o170000 != 0o120000 else { throw refuse("a symbolic link") }
       guard flags & 1 == 0 else { throw refuse("encrypted") }
       guard entry.method == 0 || entry.method == 8 else { throw refuse("compressed by method \(entry.method), which is not read") }
       guard entry.size <= Self.maximumFile else { throw refuse("claims \(entry.size) bytes") }
+      guard names.insert(bytes).inserted else { throw refuse("stands twice") }
       entries.append(entry)
     }
     self.entries = entries

@@ -29,6 +29,10 @@ public struct Safetensors: Sendable {
       let single = try decoder.singleValueContainer()
       if let location = try? single.decode(Location.self) { self = .tensor(location) } else { self = .metadata(try single.decode([String: String].self)) }
     }
+    /// Where in the data; before all of it, where there are no two places.
+    var bounds: (Int, Int) {
+      if case .tensor(let location) = self, location.data_offsets.count == 2 { (location.data_offsets[0], location.data_offsets[1]) } else { (-1, -1) }
+    }
     func encode(to encoder: Encoder) throws {
       var single = encoder.singleValueContainer()
       switch self {
@@ -128,7 +132,7 @@ public struct Safetensors: Sendable {
     do { file = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe) } catch {
       throw UserError("\(path): cannot be read: \((error as NSError).localizedDescription)", exitCode: .inputOrOutputFailed)
     }
-    func damaged(_ why: String) -> UserError { UserError("\(path): damaged: \(why)", exitCode: .damagedData) }
+    func damaged(_ why: String, hints: [String] = []) -> UserError { UserError("\(path): damaged: \(why)", exitCode: .damagedData, hints: hints) }
     guard file.count >= 8 else { throw damaged("\(file.count) bytes are no safetensors file") }
     let length = file.prefix(8).withUnsafeBytes { $0.loadUnaligned(as: UInt64.self).littleEndian }
     guard length <= UInt64(file.count - 8), length < 100_000_000 else { throw damaged("the header is longer than the file") }
@@ -137,23 +141,37 @@ public struct Safetensors: Sendable {
     guard let header = try? JSONDecoder().decode([String: HeaderValue].self, from: headerData) else { throw damaged("the header is not JSON") }
 
     var result = Safetensors(entries: [], metadata: [:])
-    var located: [(Int, Entry)] = []
-    for (name, value) in header {
+    var end = 0, isAsWritten = true
+    // In the data's order, in which tensors follow each other without gaps: what overlapped could ask for any memory.
+    for (name, value) in header.sorted(by: { ($0.value.bounds.0, $0.value.bounds.1, $0.key) < ($1.value.bounds.0, $1.value.bounds.1, $1.key) }) {
       switch value {
-      case .metadata(let metadata): result.metadata = metadata
+      case .metadata(let metadata):
+        guard name == "__metadata__" else { throw damaged("\(name) is no tensor") }
+        result.metadata = metadata
       case .tensor(let location):
-        let bounds = location.data_offsets
-        if converting, ["I64", "I32", "I16", "I8", "U8", "BOOL"].contains(location.dtype) { continue }
-        guard let kind = Number(rawValue: location.dtype), kind == .F32 || converting else { throw damaged("\(name) is \(location.dtype), not F32") }
-        guard bounds.count == 2, bounds[0] >= 0, bounds[0] <= bounds[1], bounds[1] <= data.count,
-          Self.bytes(of: location.shape, each: kind.bytes) == bounds[1] - bounds[0]
-        else { throw damaged("\(name) lies outside of the file") }
-        located.append((bounds[0], Entry(name: name, shape: location.shape, values: kind.floats(data[(start + bounds[0])..<(start + bounds[1])]))))
+        let (first, last) = value.bounds
+        guard first >= 0, first <= last, last <= data.count else { throw damaged("\(name) lies outside of the file") }
+        guard first == end else { throw damaged("\(name) does not begin where the tensor before it ends") }
+        end = last
+        if converting, ["I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"].contains(location.dtype) {
+          isAsWritten = false
+          continue
+        }
+        guard let kind = Number(rawValue: location.dtype), kind == .F32 || converting else {
+          throw damaged("\(name) is \(location.dtype), not F32", hints: ["runner import takes other programs' weights"])
+        }
+        guard Self.bytes(of: location.shape, each: kind.bytes) == last - first else { throw damaged("\(name) lies outside of the file") }
+        if kind != .F32 { isAsWritten = false }
+        result.entries.append(Entry(name: name, shape: location.shape, values: kind.floats(data[(start + first)..<(start + last)])))
       }
     }
-    result.entries = located.sorted { ($0.0, $0.1.name) < ($1.0, $1.1.name) }.map(\.1)
+    guard end == data.count else { throw damaged("\(data.count - end) bytes belong to no tensor") }
     if let stated = result.metadata.removeValue(forKey: checksumKey) {
-      guard (try? checksum(result.header(result.metadata)) { update in data.withUnsafeBytes(update) }) == stated else { throw damaged("its checksum does not match") }
+      // A program that rounded our numbers and kept our metadata has kept a checksum of other bytes.
+      let isWhole = try !isAsWritten || checksum(result.header(result.metadata)) { update in data.withUnsafeBytes(update) } == stated
+      guard isWhole else {
+        throw damaged("its checksum does not match", hints: converting ? ["changed by another program? leave \(checksumKey) out of its metadata"] : [])
+      }
     } else if ours {
       throw damaged("it has no checksum")
     }

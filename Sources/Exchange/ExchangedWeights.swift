@@ -21,7 +21,7 @@ public enum ExchangedWeights {
   /// - Parameters:
   ///   - path: what errors call the file.
   ///   - network: what the file is said to hold, for errors, e.g. "unet+ with B = 8".
-  /// - Throws: `UserError` (exit 6) that names the tensors that are missing, too many or misshapen.
+  /// - Throws: `UserError` (exit 6) that names the tensors that are missing, too many or misshapen, or hold numbers that are not finite.
   public static func weights(
     _ file: Safetensors, path: String, for configuration: NetworkConfiguration, described network: String
   ) throws -> (weights: NetworkWeights, layout: WeightLayout) {
@@ -32,6 +32,9 @@ public enum ExchangedWeights {
     let (layout, known) = matches.max { $0.1 < $1.1 }!
     guard known > 0 else { throw foreignNames(file, path: path, parameters) }
     try check(found, path: path, parameters, layout, network)
+    if let odd = parameters.map(layout.name).first(where: { found[$0]!.values.contains { !$0.isFinite } }) {
+      throw UserError("\(path): \(odd) holds what is no finite float32", exitCode: .damagedData, hints: ["a diverged training?"])
+    }
     let values = parameters.map { layout.ours(found[layout.name(of: $0)]!.values, of: $0) }
     return (NetworkWeights(parameters: parameters, values: values), layout)
   }

@@ -40,7 +40,11 @@ struct Export: AsyncParsableCommand {
     if side != nil, format == .safetensors { throw ValidationError("--side goes with --format onnx and bioimageio") }
     if name != nil || license != nil || !author.isEmpty, format != .bioimageio { throw ValidationError("--name, --author and --license go with --format bioimageio") }
     if let license, license.wholeMatch(of: /[A-Za-z0-9.+-]+/) == nil { throw ValidationError("--license \(license): accepted: an SPDX name, such as CC-BY-4.0") }
-    if let name, !(5...128).contains(name.count) { throw ValidationError("--name: accepted: 5 to 128 characters") }
+    // As bioimage.io's own checks have it.
+    if let name, name.wholeMatch(of: /[A-Za-z0-9_+\- ()]{5,128}/) == nil {
+      throw ValidationError("--name \(name): accepted: 5 to 128 letters, digits, spaces and _ + - ( )")
+    }
+    if let odd = author.first(where: { $0.contains("/") || $0.contains("\\") }) { throw ValidationError("--author \(odd): a slash is not accepted") }
   }
 
   func run() async throws {

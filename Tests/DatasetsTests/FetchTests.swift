@@ -70,6 +70,17 @@ import Testing
     #expect(try fetch(server).digest == source.digest && server.requests.count == asked)
   }
 
+  @Test func anEmptyFolderIsFilledHoweverItIsNamed() throws {
+    let server = try LoopbackServer(source.files)
+    defer { server.stop() }
+    try DurableFile.makeFolder(folder)
+    try expectInPlace(Fetch(base: server.address, folder: folder + "/", threads: 2).run(settings: Sample.data()) { _ in })
+    let file = "\(home.path)/a-file"
+    try home.write([1], "a-file")
+    let found = fault { try Fetch(base: server.address, folder: file, threads: 2).run(settings: Sample.data()) { _ in } }
+    #expect(found.exit == .inputOrOutputFailed && found.diagnostic.message == "\(file): a file, not a folder" && server.requests.count == 3)
+  }
+
   @Test func goesOnAfterABreak() throws {
     let server = try LoopbackServer(source.files, .init(breaks: [70_000, 50_000]))
     defer { server.stop() }
@@ -199,13 +210,21 @@ import Testing
     #expect(try archive.entries.map { try archive.contents($0) } == [[1, 2, 3], long, []])
   }
 
-  @Test(arguments: ["../up", "a/../../up", "/etc/passwd", "a//b", "a\\..\\up", "./a", ".."])
+  @Test(arguments: ["../up", "a/../../up", "/etc/passwd", "a//b", "a\\..\\up", "./a", "..", "../\u{301}up"])
   func namesThatLeadOut(_ name: String) throws {
     var zip = ZipWriter()
     zip.add(name, [1])
     try folder.write(zip.finished(), "a.zip")
     let found = fault { try ZipArchive(path: path) }
     #expect(found.exit == .damagedData && found.diagnostic.message.contains("leads out of the folder"))
+  }
+
+  @Test func aNameThatStandsTwiceIsRefused() throws {
+    var zip = ZipWriter()
+    for byte in [1, 2] as [UInt8] { zip.add("a/b", [byte]) }
+    try folder.write(zip.finished(), "a.zip")
+    let found = fault { try ZipArchive(path: path) }
+    #expect(found.exit == .damagedData && found.diagnostic.message.contains("stands twice"))
   }
 
   @Test func linksAndEncryptedFilesAreRefused() throws {

@@ -94,6 +94,19 @@ import Testing
     try folder.write(PNG.encode(soft), "masks/b.png")
     let read = fault { try dataset.index(threads: 1) }
     #expect(read.exit == .damagedData && read.diagnostic.message.contains("a mask with soft edges"), "\(read.diagnostic.message)")
+
+    // One uneven nucleus: hardly two values of its edge are equal.
+    for y in 0..<40 { for x in 0..<40 {
+      let distance = hypot((Double(x) - 19.3) / 11.7, (Double(y) - 20.6) / 7.9)
+      soft[y, x] = distance < 0.8 ? 255 : distance < 1.2 ? Int32(254 * (1.2 - distance) / 0.4) : 0
+    } }
+    try folder.write(PNG.encode(soft), "masks/b.png")
+    let uneven = fault { try dataset.index(threads: 1) }
+    #expect(uneven.exit == .damagedData && uneven.diagnostic.message.contains("a mask with soft edges"), "\(uneven.diagnostic.message)")
+
+    try folder.write([1], "images/c.TIF")
+    let mixed = fault { try dataset.index(threads: 1) }
+    #expect(mixed.exit == .damagedData && mixed.diagnostic.message == "\(folder.path)/images/c.TIF: no PNG file; images and masks of a folder are PNG files")
   }
 
   // MARK: Where the data is

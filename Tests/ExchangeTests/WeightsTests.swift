@@ -68,6 +68,48 @@ import Testing
     #expect(error?.description.contains("no tensor has a name of the network's") == true)
   }
 
+  @Test(arguments: [Float.nan, .infinity]) func numbersThatAreNotFiniteAreRefused(_ odd: Float) throws {
+    let configuration = DrawnNetworks.configurations[4]
+    var file = ExchangedWeights.file(try DrawnNetworks.weights(configuration), as: .pytorch)
+    let place = try #require(file.entries.firstIndex { $0.name == "C11.conv.bias" })
+    file.entries[place].values[1] = odd
+    let error = #expect(throws: UserError.self) { try Self.imported(file, configuration) }
+    #expect(error?.exitCode == .damagedData && error?.description.contains("C11.conv.bias holds what is no finite float32") == true)
+  }
+
+  /// Tensors follow each other without gaps: what overlaps could ask for any memory. What is said of a file is the same every time.
+  @Test(arguments: [
+    (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 8, "b does not begin where the tensor before it ends"),
+    (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}}"#, 12, "b does not begin where the tensor before it ends"),
+    (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#, 12, "8 bytes belong to no tensor"),
+    (#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#, 4, "a lies outside of the file"),
+    (#"{"x":{"settings":"others"},"__metadata__":{"settings":"mine"}}"#, 0, "x is no tensor"),
+    (#"{"a":{"dtype":"F16","shape":[2],"data_offsets":[0,4]},"b":{"dtype":"F16","shape":[2],"data_offsets":[4,8]}}"#, 8, "a is F16, not F32"),
+  ]) func aLayoutThatIsNoneIsRefused(_ header: String, _ bytes: Int, _ says: String) throws {
+    let path = NSTemporaryDirectory() + "/layout-\(UUID().uuidString).safetensors"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    try (withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) } + Data(header.utf8) + Data(count: bytes)).write(to: URL(fileURLWithPath: path))
+    let error = #expect(throws: UserError.self) { try Safetensors.read(path) }
+    #expect(error?.exitCode == .damagedData && error?.description.contains(says) == true, "\(String(describing: error))")
+  }
+
+  /// Our own file, rounded by another program that kept the metadata, checksum and all.
+  @Test func aChecksumOfOtherBytesIsNoDamage() throws {
+    let path = NSTemporaryDirectory() + "/kept-\(UUID().uuidString).safetensors"
+    defer { try? FileManager.default.removeItem(atPath: path) }
+    let stale = String(repeating: "0", count: 64)
+    func write(_ dtype: String, _ data: Data) throws {
+      let header = #"{"__metadata__":{"sha256":"\#(stale)","settings":"kept"},"x":{"dtype":"\#(dtype)","shape":[1],"data_offsets":[0,\#(data.count)]}}"#
+      try (withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { Data($0) } + Data(header.utf8) + data).write(to: URL(fileURLWithPath: path))
+    }
+    try write("F16", Data([0, 0x3C]))
+    let read = try Safetensors.read(path, converting: true)
+    #expect(read.entries[0].values == [1] && read.metadata == ["settings": "kept"])
+    try write("F32", Data([0, 0, 0x80, 0x3F]))
+    let error = #expect(throws: UserError.self) { try Safetensors.read(path, converting: true) }
+    #expect(error?.description.contains("leave sha256 out of its metadata") == true)
+  }
+
   /// As PyTorch saves a half-precision state_dict: other floats, and counters of integers.
   @Test func otherKindsOfNumbersAreConverted() throws {
     let values: [Double] = [0, 1, -2, 0.099975586, 65504, 5.9604645e-8, -.infinity]
