@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /// Where libpng's error callback leaves its message and jumps to.
 typedef struct {
@@ -67,6 +68,12 @@ clibpng_reader *clibpng_open(const char *path, const uint8_t *bytes, size_t coun
   r->failure.message = message;
   r->bytes = bytes;
   r->left = count;
+  struct stat kind;
+  if (path && stat(path, &kind) == 0 && !S_ISREG(kind.st_mode) && !S_ISDIR(kind.st_mode)) {
+    say(message, "not a file");  // a pipe would be waited for
+    clibpng_close(r);
+    return NULL;
+  }
   if (path && !(r->file = fopen(path, "rb"))) {
     say(message, strerror(errno));
     clibpng_close(r);

@@ -117,7 +117,7 @@ static int inspect(clibtiff_reader *r, clibtiff_kind kind, uint32_t max_side, ui
     return fail(message, "TIFF of %u samples a pixel; accepted: grey and RGB, with or without alpha", samples);
   if (!tiff.last_directory(r->file)) return fail(message, "TIFF of several pages; one image a file is read (tiffsplit takes them apart)");
   r->is_separate = samples > 1 && planes == SEPARATE;
-  r->is_inverted = photometric == MIN_IS_WHITE;
+  r->is_inverted = photometric == MIN_IS_WHITE && kind == CLIBTIFF_IMAGE;  // a label is the number that is stored
   r->size = (clibtiff_info){.width = width, .height = height, .channels = samples, .bit_depth = bits};
   return 0;
 }

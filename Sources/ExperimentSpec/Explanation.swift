@@ -34,11 +34,11 @@ extension Experiment {
       text += "  - name: \(yamlText(trial.name))\n"
       for key in KeyTable.keys {
         let value = key.read(trial.settings)
-        var written = if case .text(let value) = value { yamlText(value) } else { value.text }
+        var written = if case .text(let value) = value { yamlText(value) } else { value.text }, remark = ""
         // Trials of one name may differ in what refers to their seed, and in nothing else.
-        if case .reference(let other, _)? = trial.origins[key.name] { written = yamlText("${\(other)}") }
+        if case .reference(let other, _)? = trial.origins[key.name] { (written, remark) = (yamlText("${\(other)}"), "\(written), ") }
         let from = originText(trial.origins[key.name]) { "\(relativePath($0.file, from: path)):\($0.line):\($0.column)" }
-        text += "    \(key.name): \(written)  # \(from == "default" || from.hasPrefix("default:") ? from : "from \(from)")\n"
+        text += "    \(key.name): \(written)  # \(remark)\(from == "default" || from.hasPrefix("default:") ? from : "from \(from)")\n"
       }
     }
     return text + report.yaml

@@ -10,8 +10,10 @@ public enum TIFF {
   /// Reads one image of 8 or 16 bits, grey or RGB, with or without alpha.
   ///
   /// Throws `UserError` (exit 5), `<path>: …`, where libtiff is not installed and where the file is missing, damaged, or of another kind.
-  public static func read(path: String) throws -> DecodedImage {
-    try open(path, CLIBTIFF_IMAGE) { reader, info, message in
+  public static func read(path: String) throws -> DecodedImage { try read(path, CLIBTIFF_IMAGE) }
+
+  private static func read(_ path: String, _ kind: clibtiff_kind) throws -> DecodedImage {
+    try open(path, kind) { reader, info, message in
       var failed = false
       let count = Int(info.width) * Int(info.height) * Int(info.channels)
       let samples = [UInt16](unsafeUninitializedCapacity: count) { out, initialized in
@@ -37,7 +39,7 @@ public enum TIFF {
       if failed { return nil }
       return LabelImage(width: Int(info.width), height: Int(info.height), pixels: values.map { Int32(exactly: $0) ?? -1 })
     }
-    guard let wide else { return try read(path: path).grayLabels(path: path) }
+    guard let wide else { return try read(path, CLIBTIFF_LABELS).grayLabels(path: path) }
     if wide.pixels.contains(-1) { throw UserError("\(path): labels beyond 2147483647", exitCode: .inputOrOutputFailed) }
     return wide
   }

@@ -37,11 +37,15 @@ extension Image where Pixel == Int32 {
     let greatest = maximum(within: spacing)
     let candidates = pixels.indices.filter { pixels[$0] > 0 && pixels[$0] == greatest.pixels[$0] }
     if candidates.count == pixels.reduce(0, { $0 + ($1 > 0 ? 1 : 0) }) { return [] }
-    var kept: [Int] = []
+    var kept: [Int] = [], isTaken = [Bool](repeating: false, count: pixels.count)
     // By falling value; among equals by place.
     for place in candidates.sorted(by: { (pixels[$1], $0) < (pixels[$0], $1) }) {
-      let (y, x) = place.quotientAndRemainder(dividingBy: width)
-      if kept.allSatisfy({ max(abs($0 / width - y), abs($0 % width - x)) >= spacing }) { kept.append(place) }
+      if isTaken[place] { continue }
+      kept.append(place)
+      let (y, x) = place.quotientAndRemainder(dividingBy: width), near = spacing - 1
+      for row in max(0, y - near)...min(height - 1, y + near) {
+        for column in max(0, x - near)...min(width - 1, x + near) { isTaken[row * width + column] = true }
+      }
     }
     return kept
   }
@@ -63,18 +67,19 @@ extension Image where Pixel == Int32 {
   /// F. Meyer, "Topographic distance and watershed lines", Signal Processing 38, 1994, in scikit-image's order of neighbours.
   fileprivate func flooded(from peaks: [Int], connectivity: Int) -> LabelImage {
     var basins = LabelImage(width: width, height: height, repeating: 0)
-    var reached: [Int] = []
+    var reached: [UInt32] = []
+    reached.reserveCapacity(pixels.reduce(0) { $0 + ($1 > 0 ? 1 : 0) })
     // The value, reversed, above the order of arrival.
     var queue = Heap<UInt64>()
     func push(_ place: Int, _ basin: Int32) {
       basins.pixels[place] = basin
       queue.insert(UInt64(Int32.max - pixels[place]) << 32 | UInt64(reached.count))
-      reached.append(place)
+      reached.append(UInt32(place))
     }
     for (index, peak) in peaks.enumerated() { push(peak, Int32(index + 1)) }
     let sides = [(-1, 0), (0, -1), (0, 1), (1, 0)], corners = [(-1, -1), (-1, 1), (1, -1), (1, 1)]
     while let first = queue.popMin() {
-      let place = reached[Int(first & 0xFFFF_FFFF)], (y, x) = place.quotientAndRemainder(dividingBy: width)
+      let place = Int(reached[Int(first & 0xFFFF_FFFF)]), (y, x) = place.quotientAndRemainder(dividingBy: width)
       for (dy, dx) in connectivity == 8 ? sides + corners : sides {
         guard (0..<height).contains(y + dy), (0..<width).contains(x + dx) else { continue }
         let next = place + dy * width + dx

@@ -88,11 +88,12 @@ public struct PreprocessingFigure: Sendable {
     let tile = TileSheet.tile(image)
     var canvas = Canvas(width: tile.width, height: tile.height, fill: TileSheet.paper)
     canvas.place(tile, x: 0, y: 0)
-    func along(_ place: Int) -> Int { place * tile.height / image.height }
+    func down(_ y: Int) -> Int { y * tile.height / image.height }
+    func across(_ x: Int) -> Int { x * tile.width / image.width }
     for (index, patch) in patches.enumerated() {
       let bottom = min(image.height, patch.y + patchSize), right = min(image.width, patch.x + patchSize)
       canvas.outline(
-        x: along(patch.x), y: along(patch.y), width: along(right) - along(patch.x), height: along(bottom) - along(patch.y), thickness: 2,
+        x: across(patch.x), y: down(patch.y), width: across(right) - across(patch.x), height: down(bottom) - down(patch.y), thickness: 2,
         Self.frames[index % 2])
     }
     return canvas.picture
@@ -131,7 +132,7 @@ public func chooseFigureImages(_ candidates: [FigureCandidate], count: Int = 5) 
   let total = rest.count
   func distances(_ value: (FigureCandidate) -> Double) -> [String: Int] {
     let order = rest.sorted { (value($0), $0.image) < (value($1), $1.image) }
-    return Dictionary(uniqueKeysWithValues: order.enumerated().map { ($1.image, abs(2 * $0 - (total - 1))) })
+    return Dictionary(order.enumerated().map { ($1.image, abs(2 * $0 - (total - 1))) }, uniquingKeysWith: { first, _ in first })
   }
   let fromMiddle = [distances(\.meanIntensity), distances { Double($0.nuclei) }, distances(area)]
   let kinds: [(String, (FigureCandidate) -> Double)] = [

@@ -158,9 +158,11 @@ struct ReportPage {
       "\(Markdown.plain(place)) (\(listed(timings.filter { $0.processor == place })))"
     }
     let madeUp = timings.filter { $0.isOfTrainedWeights == false }
-    let turns = Set(timings.map(\.turn)).count
+    // Times from before there were turns are each of one of their own.
+    let turns = Set(timings.map { $0.turn ?? listed([$0]) }).count
     // One line: on another machine no unmarked one may come or go.
-    return "\nTimes of a patch were taken on \(whose.joined(separator: " and ")); trainings ran where Provenance says."
+    return "\nTimes of a patch were taken on \(whose.joined(separator: " and "))"
+      + (timings.allSatisfy { $0.processor != nil } ? "" : "; of the others it was not noted") + "; trainings ran where Provenance says."
       + (turns > 1 ? " They are of \(turns) turns, one after the other: between turns the machine may have changed, so only times of one turn compare." : "")
       + (madeUp.isEmpty ? "" : " With made-up weights, because the trained ones were not at hand: \(listed(madeUp)). What a network takes does not depend on its weights' values.")
       + " \(Markdown.clock)\n"

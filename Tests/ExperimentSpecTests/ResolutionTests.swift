@@ -233,6 +233,7 @@ struct SpecFolder: ~Copyable {
     #expect(try experiment.explain("train.epochs").contains("a.yaml:5:25, ${model.depth}: --set"))
     #expect(try experiment.explain("model.base_filters").contains("--set, ${model.depth}: --set"))
     #expect(experiment.resolvedYAML().contains(", ${model.depth}\n"))
+    #expect(experiment.resolvedYAML().contains("train.epochs: \"${train.fine_tune.epochs}\"  # 4, from a.yaml:"), "a reference has its value beside it")
   }
 
   /// What lets references be followed after the defaults are laid on.

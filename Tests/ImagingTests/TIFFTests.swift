@@ -32,6 +32,12 @@ import Testing
     #expect(error?.message.contains(message) == true || message.isEmpty, "\(error?.message ?? "")")
   }
 
+  /// A label is the number that is stored, also where a viewer would show 0 as white (as ImageJ writes masks with an inverting table).
+  @Test(.enabled(if: TIFF.library != nil, "libtiff is not installed")) func labelsAreNotInverted() throws {
+    let path = Fixture.url("tiff/white8.tif").path, image = try ImageFile.read(path: path)
+    #expect(try ImageFile.readLabels(path: path).pixels == image.samples.map { 255 - Int32($0) })
+  }
+
   @Test func whatIsNoImageIsRefused() throws {
     try withTemporaryFolder { folder in
       for (name, text) in [("empty", ""), ("text", "II* no TIFF"), ("other", "GIF89a")] {

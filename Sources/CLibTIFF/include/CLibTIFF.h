@@ -28,7 +28,8 @@ const char *clibtiff_library(void);
 /// Returns NULL with `message` filled where it fails.
 clibtiff_reader *clibtiff_open(const char *path, clibtiff_kind kind, uint32_t max_side, uint64_t max_pixels, clibtiff_info *info, char message[CLIBTIFF_MESSAGE]);
 
-/// Reads width · height · channels samples, interleaved, row by row: uint16_t, or uint32_t where bit_depth is 32; 0 is black whatever the file's way.
+/// Reads width · height · channels samples, interleaved, row by row: uint16_t, or uint32_t where bit_depth is 32. Of an image 0 is black whatever
+/// the file's way; of labels all is as it is stored.
 /// Returns 0, or -1 with `message` filled.
 int clibtiff_read(clibtiff_reader *reader, void *samples, char message[CLIBTIFF_MESSAGE]);
 

@@ -8,6 +8,8 @@ struct PredictionWork {
   /// Bytes that an image takes beside the network, a pixel: most while total variation holds the image, its dual field and the result
   /// (measured on 4 to 67 megapixels: 17 to 19.2).
   static let bytesPerPixel = 20
+  /// Where touching objects are taken apart: most in the watershed of one region that fills the image (its buffers, counted).
+  static let bytesPerPixelSplit = 40
   /// From this many pixels on an image is worked at alone.
   private static let large = 1 << 22
 
@@ -32,10 +34,11 @@ struct PredictionWork {
   /// - Throws: `UserError` (exit 5) where results cannot be written; `CancellationError` after a signal.
   func run() throws -> [PredictionFiles.Rows] {
     var ordinary: [Int] = [], large: [Int] = []
+    let bytesPerPixel = segmenter.splitsTouching ? Self.bytesPerPixelSplit : Self.bytesPerPixel
     for index in images.indices {
       do {
         let size = try ImageFile.size(path: images[index].path)
-        let pixels = size.height * size.width, needed = Double(pixels * Self.bytesPerPixel) / 1e6, limits = ProcessLimits.current
+        let pixels = size.height * size.width, needed = Double(pixels * bytesPerPixel) / 1e6, limits = ProcessLimits.current
         guard needed < limits.megabytes else {
           throw UserError(
             "\(images[index].path): \(size.width) × \(size.height) pixels take \(Int(needed)) MB, and \(Int(limits.megabytes)) MB are \(limits.memorySource)",

@@ -28,6 +28,7 @@ final class Segmenter {
 
   let model: TrainedModel
   private let choices: Choices
+  var splitsTouching: Bool { choices.splitSpacing != nil }
   private let predictors: [Predictor]
   private let pool: ThreadPool
 
