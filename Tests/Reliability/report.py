@@ -82,7 +82,7 @@ def tensorboard(rows):
 
 def fuzz(rows):
     found = sum(int(row[kind]) for row in rows for kind in ("crashes", "hangs", "out_of_memory"))
-    said = ("libFuzzer on everything that reads what others wrote; an input may be read or refused, and is found if it crashes the reader, takes more than 10 s or more memory than stated. "
+    said = ("libFuzzer on readers of what others wrote, those that fuzz.csv names; an input may be read or refused, and is found if it crashes the reader, takes more than 10 s or more memory than stated. "
             "What was found before is mended, kept in `Tests/HardInputTests/Fixtures`, and read again in every test run.")
     listed = [(row["target"], *(int(row[each]) for each in ("seconds", "inputs", "edges", "crashes", "hangs", "out_of_memory", "found_and_fixed"))) for row in rows]
     return sum(int(row["inputs"]) for row in rows), found, said, table(["reader", "seconds", "inputs", "edges covered", "crashes", "hangs", "out of memory", "found before, mended"], listed)
@@ -105,10 +105,10 @@ TESTED = [
     ("what a plan says is exactly what the run does; it writes nothing", "RunnerTests/PlanExactnessTests, ScheduleTests/PlanTests"),
     ("order, comments, place and wording of a spec run nothing again; one trial's λ runs exactly its jobs", "ScheduleTests/KeyClassificationTests, ScheduleTests/FingerprintTests"),
     ("the same bytes for any number of jobs and threads; memory admission; times taken alone", "RunnerTests/SharingTests, ScheduleTests/SharingTests"),
-    ("a damaged image, record or weight file: exit 6 before a run, one failed trial within it", "RunnerTests/FaultTests, RunnerTests/DamageTests"),
+    ("a damaged image: exit 6 before a run, one failed trial within it; a damaged record or weight file is named and made again, exit 6 where a record's data is away or a report has no other", "RunnerTests/FaultTests, RunnerTests/DamageTests"),
     ("trials of one seed share split, augmentation and patches whatever the network; no spread over seeds where there is one", "ScheduleTests/FingerprintTests, ReportTests/GoldenTests"),
-    ("time left within 25 % from a fifth of the way on, on a simulated clock", "ScheduleTests/TimeEstimateTests"),
-    ("every reader on the inputs that fuzzing found, and for a moment on fresh ones", "HardInputTests/HardInputTests"),
+    ("time left within 25 %, and a hundredth of the whole, from a fifth of the way on, on a simulated clock", "ScheduleTests/TimeEstimateTests"),
+    ("every reader on the inputs that fuzzing found, and for a moment on changed ones, the same each time", "HardInputTests/HardInputTests"),
 ]
 
 # Script: heading, what is counted, its reader.
