@@ -78,8 +78,11 @@ extension Plan {
     }
   }
 
+  /// The first job of a trial's training of which any is left.
+  private func openTraining(ofTrial trial: Int) -> Job? { [JobKind.train, .fineTune].lazy.compactMap { step($0, of: trial) }.first { $0.left > 0 }?.job }
+
   /// Whether any of a trial's training is left.
-  func trains(_ trial: Int) -> Bool { [JobKind.train, .fineTune].contains { (step($0, of: trial)?.left ?? 0) > 0 } }
+  func trains(_ trial: Int) -> Bool { openTraining(ofTrial: trial) != nil }
 
   /// What is left of a trial is planned to take so much memory, 10⁶ bytes: its training, or, where that is done, the predictions to be scored.
   /// The engine's; the patches, mapped from their file, go when memory is asked for.
@@ -88,10 +91,7 @@ extension Plan {
   }
 
   /// What trials share that is not to be done twice at once, an open training; else a trial's own scores.
-  func group(ofTrial trial: Int) -> Job.ID {
-    for kind in [JobKind.train, .fineTune] { if let step = step(kind, of: trial), step.left > 0 { return step.job.id } }
-    return graph.job(.evaluate, of: trial)!.id
-  }
+  func group(ofTrial trial: Int) -> Job.ID { openTraining(ofTrial: trial)?.id ?? graph.job(.evaluate, of: trial)!.id }
 }
 
 extension Allotment {
@@ -126,8 +126,8 @@ extension TrialSettings {
   /// Of its network, for one patch; 0 where the network does not fit its patches.
   fileprivate var multiplyAdds: Double { Double((try? NetworkFacts.of(networkConfiguration, side: patches.size))?.multiplyAdds ?? 0) }
 
-  /// Of its training, or of its scoring alone, 10⁶ bytes, or at least so many where that is more than the system would ever give; 0 where the network does not fit its
-  /// patches, which is an error of its own.
+  /// Of its training, or of its scoring alone, 10⁶ bytes, or at least so many where that is more than the system would ever give; 0 where the
+  /// network does not fit its patches, which is an error of its own.
   func plannedMegabytes(training: Bool = true, threads: Int) -> Double {
     let work = PlannedWork(
       network: networkConfiguration, side: patches.size, batch: training ? train.batch : Evaluation.batch, threads: threads, isTraining: training)
