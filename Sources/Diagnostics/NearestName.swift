@@ -5,9 +5,14 @@ public func nearestName(to name: String, in known: some Sequence<String>) -> Str
   guard !name.isEmpty, name.count <= 80 else { return nil }
   var best: (name: String, distance: Int)?
   var bySuffix: String?
+  let length = name.count, lowercased = name.lowercased()
   for candidate in known {
-    let distance = editDistance(name.lowercased(), candidate.lowercased())
-    if distance <= max(1, min(name.count, candidate.count) / 3), distance < best?.distance ?? .max { best = (candidate, distance) }
+    let farthest = max(1, min(length, candidate.count) / 3)
+    // Lengths that lie further apart than the distance may be need no measuring: that costs their product.
+    if abs(length - candidate.count) <= farthest {
+      let distance = editDistance(lowercased, candidate.lowercased())
+      if distance <= farthest, distance < best?.distance ?? .max { best = (candidate, distance) }
+    }
     if bySuffix == nil, candidate.hasSuffix("." + name) { bySuffix = candidate }
   }
   return best?.name ?? bySuffix

@@ -36,6 +36,13 @@ public struct Trial: Sendable {
   public init(name: String, settings: TrialSettings, origins: [String: ValueOrigin]) {
     (self.name, self.settings, self.origins) = (name, settings, origins)
   }
+
+  /// Whether `key`, by references that end in `seed`, has the seed for its value: what trials of one name may differ in.
+  func followsSeed(_ key: String) -> Bool {
+    guard case .reference(let other, _)? = origins[key], let key = KeyTable[key], other == "seed" || followsSeed(other) else { return false }
+    // A seed without effect goes back to its default, and what has referred to it does not.
+    return key.accepted.value(of: Scalar(String(settings.seed))) == key.value(in: settings)
+  }
 }
 
 public indirect enum ValueOrigin: Sendable, Hashable {

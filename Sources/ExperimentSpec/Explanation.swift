@@ -35,8 +35,9 @@ extension Experiment {
       for key in KeyTable.keys {
         let value = key.read(trial.settings)
         var written = if case .text(let value) = value { yamlText(value) } else { value.text }, remark = ""
-        // Trials of one name may differ in what refers to their seed, and in nothing else.
-        if case .reference(let other, _)? = trial.origins[key.name] { (written, remark) = (yamlText("${\(other)}"), "\(written), ") }
+        // Trials of one name may differ in what follows their seed, and in nothing else. Any other reference may lead to a setting without
+        // effect, which is written as its default.
+        if trial.followsSeed(key.name), case .reference(let other, _)? = trial.origins[key.name] { (written, remark) = (yamlText("${\(other)}"), "\(written), ") }
         let from = originText(trial.origins[key.name]) { "\(relativePath($0.file, from: path)):\($0.line):\($0.column)" }
         text += "    \(key.name): \(written)  # \(remark)\(from == "default" || from.hasPrefix("default:") ? from : "from \(from)")\n"
       }
@@ -98,7 +99,7 @@ func yamlText(_ text: String) -> String {
     case "\\": quoted += "\\\\"
     case "\n": quoted += "\\n"
     case "\t": quoted += "\\t"
-    case _ where scalar.properties.generalCategory == .control || "\u{2028}\u{2029}\u{FEFF}".unicodeScalars.contains(scalar):
+    case _ where scalar.properties.generalCategory == .control || "\u{2028}\u{2029}\u{FEFF}\u{FFFE}\u{FFFF}".unicodeScalars.contains(scalar):
       let hex = String(scalar.value, radix: 16)
       quoted += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
     default: quoted.unicodeScalars.append(scalar)

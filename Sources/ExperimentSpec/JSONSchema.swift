@@ -1,188 +1,195 @@
 import OrderedCollections
 
-/// The JSON Schema of a spec, made from the key table (draft 7, which yaml-language-server reads): `runner schema`.
+/// The JSON Schema of a spec, made from the key table and the vocabularies (draft 7, which yaml-language-server reads): `runner schema`.
 public func jsonSchema() -> String {
   var definitions: [(String, JSON)] = []
-  let settings = KeyTable.keys.map(\.name)
   for key in KeyTable.keys { definitions.append((key.name, key.schema)) }
-  for key in KeyTable.keys { definitions.append(("list-of-" + key.name, .any([.list(of: .reference(key.name), atLeast: 1)] + (key.hasRange ? [.reference("range")] : [])))) }
+  for key in KeyTable.keys { definitions.append(("list-of-" + key.name, key.listSchema)) }
   for key in KeyTable.keys { definitions.append(("some-" + key.name, .any([.reference(key.name), .reference("list-of-" + key.name)]))) }
-  for prefix in ["", "list-of-", "some-"] {
-    for group in groups(settings, under: "") { definitions.append((prefix + group, .mapping(nested(settings, under: group + ".", prefix)))) }
+  for kind in ["", "list-of-", "some-"] {
+    for group in Vocabulary.include.groups { definitions.append((kind + group, mapping(.include, under: group + ".") { .reference(kind + $0) })) }
   }
-  definitions.append(("axes", .mapping(nested(settings, "list-of-"))))
-  definitions.append(("metric", .strings(ReportSettings.metrics)))
-  definitions.append(("trial", .mapping(nested(settings) + [("name", .text("The report's column; sweeps may add to it."))], required: ["name"])))
-  definitions.append(("point", .mapping(nested(settings))))
-  definitions.append(("reference", .object([("type", .string("string")), ("pattern", .string("^\\$\\{[a-z0-9_.]+\\}$")), ("description", .string("${key}: the value of another key."))])))
-  definitions.append(("range", rangeSchema))
-  definitions.append(("condition", .mapping(nested(settings, "some-") + [("trial", .text("A trial's name."))])))
-  definitions.append(("conditional", .mapping([("if", .reference("condition")), ("set", .mapping(nested(settings, "some-")))], required: ["if", "set"])))
-  definitions.append(("published", publishedSchema))
-  definitions.append(("claim", claimSchema))
-
-  let report: [(String, JSON)] = [
-    ("rows", .list(of: .reference("metric"))),
-    ("table", .mapping([("rows", .list(of: .reference("metric"))), ("columns", .strings(["trial"]))])),
-    ("published", .list(of: .reference("published"))), ("claims", .list(of: .reference("claim"))),
-    ("figure_images", .list(of: .text("A test image's id."))), ("remark", .text("Shown under the report's title.")),
+  definitions += [
+    ("axes", mapping(.include, mayBeEmpty: true) { .reference("list-of-" + $0) }), ("metric", .strings(ReportSettings.metrics)), ("trial", trialSchema),
+    ("point", mapping(.include) { .reference($0) }), ("reference", .strings(KeyTable.keys.map { "${\($0.name)}" })),
+    ("range", rangeSchema), ("range-of-numbers", rangeSchema.and("oneOf", .array([.requiring("step"), .requiring("factor")]))),
+    ("condition", mapping(.exclude) { $0 == "trial" ? trialName : .reference("some-" + $0) }.filled),
+    ("conditional", conditionalSchema), ("published", publishedSchema), ("claim", claimSchema),
   ]
-  let sweep: [(String, JSON)] = [
-    ("grid", .reference("axes")), ("zip", .reference("axes")), ("include", .list(of: .reference("point"))), ("exclude", .list(of: .reference("condition"))),
-    ("when", .list(of: .reference("conditional"))),
-    ("expect", .object([("type", .string("integer")), ("minimum", .raw("1"))])),
-  ]
-  let slurm = SlurmKey.allCases.map { ($0.rawValue, $0.schema) }
-  let root: [(String, JSON)] = [
-    ("name", .object([("type", .string("string")), ("pattern", .string("^[A-Za-z0-9_-][A-Za-z0-9_.-]*$")), ("description", .string("Names the results folder."))])),
-    ("title", .text("The report's title.")), ("remark", .text("Shown under the report's title.")),
-    ("extends", .text("A base, relative to this file; what stands here wins, lists replace.")),
-    ("reuse", .list(of: .text("An experiment whose finished trials, where they are the same, need not be run again."))),
-    ("trials", .list(of: .reference("trial"), atLeast: 1)), ("sweep", .mapping(sweep)), ("report", .mapping(report)), ("slurm", .mapping(slurm)),
-  ]
-  // A base has no name of its own, so the schema asks for none: `validate` does.
-  var properties = root + sweep.map { ("sweep." + $0.0, $0.1) } + report.map { ("report." + $0.0, $0.1) }
-    + slurm.map { ("slurm." + $0.0, $0.1) } + nested(settings)
-  properties += [("report.table.rows", .list(of: .reference("metric"))), ("report.table.columns", .strings(["trial"]))]
   let schema = JSON.object([
     ("$schema", .string("http://json-schema.org/draft-07/schema#")), ("title", .string("Experiment")),
     ("description", .string("A segmentation experiment. Nested mappings and dotted keys are the same thing.")),
-    ("type", .string("object")), ("properties", .object(properties)), ("additionalProperties", .raw("false")), ("definitions", .object(definitions)),
-  ])
+  ]).and(specSchema).and("definitions", .object(definitions))
   return schema.text() + "\n"
 }
 
-/// The properties by which a mapping can give the keys under `prefix`: whole (`train.fine_tune.epochs`), or in groups at any point
-/// (`train.fine_tune: {epochs: …}`). Keys and groups are definitions, named after them behind `definition`.
-private func nested(_ keys: [String], under prefix: String = "", _ definition: String = "") -> [(String, JSON)] {
-  (keys.filter { $0.hasPrefix(prefix) } + groups(keys, under: prefix)).map { (String($0.dropFirst(prefix.count)), .reference(definition + $0)) }
+/// A mapping that gives a vocabulary's keys: whole (`train.fine_tune.epochs`), or in groups at any point (`train.fine_tune: {epochs: …}`).
+///
+/// - Parameters:
+///   - prefix: of the keys, where the mapping is a group; a group may be empty.
+///   - schema: what stands for a key or a group; nil for a group whose keys are written out.
+private func mapping(_ vocabulary: Vocabulary, under prefix: String = "", mayBeEmpty: Bool = false, _ schema: (String) -> JSON?) -> JSON {
+  precondition(prefix.isEmpty || vocabulary.groups.contains(String(prefix.dropLast())), "the schema says nothing of '\(prefix.dropLast())'")
+  let properties = vocabulary.names(under: prefix).map { name in
+    (String(name.dropFirst(prefix.count)), schema(name) ?? mapping(vocabulary, under: name + ".", schema))
+  }
+  let type = mayBeEmpty || !prefix.isEmpty ? JSON.array(["object", "null"].map(JSON.string)) : .string("object")
+  return .object([("type", type), ("properties", .object(properties)), ("additionalProperties", .raw("false"))])
 }
 
-/// The groups that keys under `prefix` stand in, by their whole names.
-private func groups(_ keys: [String], under prefix: String) -> [String] {
-  var groups: OrderedSet<String> = []
-  for key in keys where key.hasPrefix(prefix) {
-    let parts = key.dropFirst(prefix.count).split(separator: ".")
-    for count in 1..<parts.count { groups.append(prefix + parts[..<count].joined(separator: ".")) }
+// MARK: What is no setting
+
+private let trialName = JSON.text("A trial's name.", atMost: SpecDocument.longestName)
+
+private func experimentName(_ description: String) -> JSON {
+  .text(description, atMost: SpecDocument.longestExperimentName).and("pattern", .string("^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"))
+}
+
+/// A base has no name of its own, so the schema asks for none: `validate` does.
+private var specSchema: JSON {
+  let others: [String: JSON] = [
+    "name": experimentName("Names the results folder."), "title": .text("The report's title."),
+    "extends": .text("A base, relative to this file; what stands here wins, lists replace."),
+    "reuse": .list(of: experimentName("An experiment whose finished trials, where they are the same, need not be run again.")),
+    "trials": .list(of: .reference("trial"), [("minItems", "1")]),
+    "sweep.include": .list(of: .reference("point")), "sweep.exclude": .list(of: .reference("condition")), "sweep.when": .list(of: .reference("conditional")),
+    "sweep.expect": .number([("minimum", "1")], type: "integer"),
+    "report.rows": .list(of: .reference("metric")), "report.columns": .strings(["trial"]), "report.published": .list(of: .reference("published")),
+    "report.claims": .list(of: .reference("claim")), "report.figure_images": .list(of: .text("A test image's id.")),
+    "report.remark": .text("Shown under the report's title."),
+  ]
+  let slurm = Dictionary(uniqueKeysWithValues: SlurmKey.allCases.map { ("slurm.\($0.rawValue)", $0.schema) })
+  return mapping(.spec) { name in
+    for axes in ["sweep.grid", "sweep.zip"] {
+      if name == axes { return .reference("axes") }
+      if name.hasPrefix(axes + ".") { return .reference("list-of-" + name.dropFirst(axes.count + 1)) }
+    }
+    if Vocabulary.include.holds(name) { return .reference(name) }
+    let key = Vocabulary.spec.aliases[name] ?? name
+    return others[key] ?? slurm[key]
   }
-  return Array(groups)
+}
+
+private var trialSchema: JSON {
+  mapping(.trial) { $0 == "name" ? .text("The report's column; sweeps may add to it.", atMost: SpecDocument.longestName) : .reference($0) }
+    .and(.requiring("name"))
+}
+
+private var conditionalSchema: JSON {
+  mapping(.when) { name in
+    switch name {
+    case "if": .reference("condition")
+    case "if.trial": trialName
+    case "set": mapping(.include) { .reference("some-" + $0) }.filled
+    default: .reference("some-" + name.drop { $0 != "." }.dropFirst())
+    }
+  }.and("allOf", .array([.naming("if"), .naming("set")]))
 }
 
 private var rangeSchema: JSON {
-  let number = JSON.object([("type", .string("number"))])
-  return .mapping([("from", number), ("to", number), ("step", number), ("factor", number)], required: ["from", "to"])
+  mapping(.range) { name in
+    switch name {
+    case "step": .number([("exclusiveMinimum", "0")])
+    case "factor": .number([("exclusiveMinimum", "1")])
+    default: .number()
+    }
+  }.and(.requiring("from", "to")).and(.not(.requiring("step", "factor")))
 }
 
 private var publishedSchema: JSON {
-  let numbers = ReportSettings.publishedNumbers.map { ($0, JSON.object([("type", .string("number"))])) }
-  let fields: [(String, JSON)] = [("trial", .text("A trial's name.")), ("source", .text("Where the numbers are printed.")), ("tolerance", .mapping(numbers))]
-  return .mapping(fields + numbers, required: ["trial"])
+  let scores = Set(ReportSettings.imageMetrics + ReportSettings.imageMetrics.map { $0 + "_sd" })
+  return mapping(.published) { name in
+    switch name {
+    case "trial": trialName
+    case "source": .text("Where the numbers are printed.")
+    case "tolerance": nil
+    case _ where name.hasPrefix("tolerance."): .number([("minimum", "0")])
+    default: scores.contains(name) ? .number([("minimum", "0"), ("maximum", "1")]) : .number()
+    }
+  }.and(.requiring("trial"))
 }
 
 private var claimSchema: JSON {
-  let number = JSON.object([("type", .string("number")), ("minimum", .raw("0"))])
-  let range = JSON.object([("type", .string("array")), ("items", number), ("minItems", .raw("2")), ("maxItems", .raw("2"))])
-  func margin(_ description: String, _ size: JSON) -> JSON {
-    let units = Claim.Margin.Unit.allCases.map(\.rawValue)
-    return .object([
-      ("description", .string(description)), ("type", .string("object")), ("properties", .object(units.map { ($0, size) })),
-      ("additionalProperties", .raw("false")), ("minProperties", .raw("1")), ("maxProperties", .raw("1")),
-    ])
+  let number = JSON.number([("minimum", "0")])
+  let by = JSON.any([number, .pair(of: number)]), within = JSON.number([("exclusiveMinimum", "0")])
+  func margin(_ group: String, _ size: JSON, _ description: String) -> JSON {
+    mapping(.claim, under: group + ".") { _ in size }.filled.and("maxProperties", .raw("1")).and("description", .string(description))
   }
-  let sides = JSON.object([
-    ("description", .string("A trial's name, and another's or a number.")), ("type", .string("array")),
-    ("items", .object([("type", .array([.string("string"), .string("number")]))])), ("minItems", .raw("2")), ("maxItems", .raw("2")),
-  ])
-  let relations = Claim.Relation.allCases.map(\.rawValue)
-  return .mapping([
-    ("claim", .text("The paper's sentence.")), ("metric", .reference("metric")), ("test", .strings(ReportSettings.tests)),
-    ("by", margin("More than this, or between two numbers.", .object([("anyOf", .array([number, range]))]))),
-    ("within", margin("At most this, either way.", number)),
-  ] + relations.map { ($0, sides) }, required: ["claim", "metric"])
+  // A margin of its own kind: `alike` has one, the others may.
+  let relations = Claim.Relation.allCases.map { relation in
+    JSON.requiring(relation.rawValue).and("allOf", .array(relation == .alike ? [.naming("within"), .not(.naming("by"))] : [.not(.naming("within"))]))
+  }
+  return mapping(.claim) { name in
+    switch name {
+    case "claim": .text("The paper's sentence.")
+    case "metric": .reference("metric")
+    case "test": .strings(ReportSettings.tests)
+    case "by": margin(name, by, "More than this, or between two numbers.")
+    case "within": margin(name, within, "At most this, either way.")
+    case _ where name.hasPrefix("by."): by
+    case _ where name.hasPrefix("within."): within
+    default: .pair(of: .text("A trial's name, and another's or a number."))
+    }
+  }.and(.requiring("claim", "metric")).and("oneOf", .array(relations))
 }
 
 extension SlurmKey {
   fileprivate var schema: JSON {
-    let types: [(String, JSON)] =
-      switch self {
-      case .partition: [("type", .string("string"))]
-      case .time, .memory: [("type", .array([.string("string"), .string("integer")]))]
-      case .cpus: [("type", .string("integer")), ("minimum", .raw("1")), ("maximum", .raw("1024"))]
-      case .grace: [("type", .string("integer")), ("minimum", .raw("10")), ("maximum", .raw("3600"))]
-      case .options: [("type", .string("array")), ("items", .object([("type", .string("string")), ("pattern", .string("^--."))]))]
+    let schema: JSON =
+      switch form {
+      // A pattern holds for text alone, so what stands there unquoted is told by its type.
+      case .word(let pattern, _):
+        .object([
+          ("type", takes("true") ? JSON.textTypes : .array(["string", "integer"].map(JSON.string))), ("pattern", .string("^(\(pattern))$")),
+          ("minimum", .raw(takes("0") ? "0" : "1")),
+        ])
+      case .integer(let range): .integer(range)
+      case .options:
+        .list(of: .object([("type", .string("string")), ("pattern", .string("^--(?!(\(SlurmSettings.refused.joined(separator: "|")))(=| |$))."))]))
       }
-    return .object(types + [("description", .string("\(summary) Accepted: \(accepted)."))])
+    return schema.and("description", .string("\(summary) Accepted: \(accepted)."))
   }
 }
 
+// MARK: Settings
+
 extension Key {
+  /// A value, or a reference to another key; choices refer to keys of the same choices alone.
   fileprivate var schema: JSON {
-    var fields: [(String, JSON)]
+    let value: JSON =
+      switch accepted {
+      case .integer(let range): .integer(range)
+      case .number(let interval):
+        .number(
+          [(interval.excludesLower ? "exclusiveMinimum" : "minimum", canonicalText(interval.lower))]
+            + (interval.upper.isFinite ? [(interval.excludesUpper ? "exclusiveMaximum" : "maximum", canonicalText(interval.upper))] : []))
+      case .choice(let choices): .strings(choices + KeyTable.keys.filter { $0.name != name && $0.accepted == accepted }.map { "${\($0.name)}" })
+      case .oneOf(let choices): .object([("enum", .array(choices.map { .raw(String($0)) }))])
+      case .text: .object([("type", JSON.textTypes)])
+      }
+    var schema = value
     switch accepted {
-    case .integer(let range):
-      fields = [("type", .string("integer")), ("minimum", .raw("\(range.lowerBound)")), ("maximum", .raw("\(range.upperBound)"))]
-    case .number(let interval):
-      fields = [("type", .string("number")), (interval.excludesLower ? "exclusiveMinimum" : "minimum", .raw(canonicalText(interval.lower)))]
-      if interval.upper.isFinite { fields.append((interval.excludesUpper ? "exclusiveMaximum" : "maximum", .raw(canonicalText(interval.upper)))) }
-    case .choice(let choices): fields = [("enum", .array(choices.map(JSON.string)))]
-    case .oneOf(let choices): fields = [("enum", .array(choices.map { .raw(String($0)) }))]
-    case .text: fields = [("type", .array(["string", "number", "boolean"].map(JSON.string)))]
+    case .integer, .number, .oneOf: schema = .any([value, .reference("reference")])
+    case .choice, .text: break
     }
-    if accepted != .text { fields = [("anyOf", .array([.object(fields), .reference("reference")]))] }
     let standard = defaultValue(KeyTable.blank)
     // A default that depends on the network is told, not given: an editor would fill in the wrong one.
-    if let because = standard.because {
-      fields.append(("description", .string("\(summary) Default: \(because).")))
-    } else {
-      fields.append(("description", .string(summary)))
-      if !isRequired { fields.append(("default", standard.value.json)) }
+    if let because = standard.because { return schema.and("description", .string("\(summary) Default: \(because).")) }
+    schema = schema.and("description", .string(summary))
+    return isRequired ? schema : schema.and("default", standard.value.json)
+  }
+
+  /// The values that a sweep goes through.
+  fileprivate var listSchema: JSON {
+    let list = JSON.list(of: .reference(name), [("minItems", "1"), ("uniqueItems", "true")])
+    return switch accepted {
+    case .integer: .any([list, .reference("range")])
+    case .number: .any([list, .reference("range-of-numbers")])
+    case .choice, .oneOf, .text: list
     }
-    return .object(fields)
   }
 }
 
 extension KeyValue {
   fileprivate var json: JSON { if case .text(let text) = self { .string(text) } else { .raw(text) } }
-}
-
-/// JSON in a fixed order; the one document made here needs no more.
-private indirect enum JSON {
-  case string(String)
-  /// A number or a truth value, as written.
-  case raw(String)
-  case array([JSON])
-  case object([(String, JSON)])
-
-  static func reference(_ definition: String) -> JSON {
-    .object([("$ref", .string("#/definitions/" + definition))])
-  }
-  static func text(_ description: String) -> JSON { .object([("type", .string("string")), ("description", .string(description))]) }
-  static func strings(_ choices: [String]) -> JSON { .object([("enum", .array(choices.map(JSON.string)))]) }
-  static func any(_ choices: [JSON]) -> JSON { choices.count == 1 ? choices[0] : .object([("anyOf", .array(choices))]) }
-  static func list(of item: JSON, atLeast count: Int? = nil) -> JSON {
-    .object([("type", .string("array")), ("items", item)] + (count.map { [("minItems", .raw("\($0)"))] } ?? []))
-  }
-  static func mapping(_ properties: [(String, JSON)], required: [String] = []) -> JSON {
-    .object(
-      [("type", .string("object")), ("properties", .object(properties)), ("additionalProperties", .raw("false"))]
-        + (required.isEmpty ? [] : [("required", .array(required.map(JSON.string)))]))
-  }
-
-  func text(indent: String = "") -> String {
-    let inner = indent + "  "
-    switch self {
-    case .string(let text): return Self.quoted(text)
-    case .raw(let text): return text
-    case .array(let items): return "[" + items.map { $0.text(indent: indent) }.joined(separator: ", ") + "]"
-    case .object(let fields):
-      // What fits on a line stays on it: the committed schema is read by people too.
-      let line = "{" + fields.map { "\(Self.quoted($0.0)): \($0.1.text())" }.joined(separator: ", ") + "}"
-      if line.count <= 110, !line.contains("\n") { return line }
-      return "{\n" + fields.map { "\(inner)\(Self.quoted($0.0)): \($0.1.text(indent: inner))" }.joined(separator: ",\n") + "\n\(indent)}"
-    }
-  }
-
-  private static func quoted(_ text: String) -> String {
-    "\"" + text.map { $0 == "\"" || $0 == "\\" ? "\\\($0)" : String($0) }.joined() + "\""
-  }
 }

@@ -48,7 +48,8 @@ public enum Accepted: Sendable, Hashable {
   case oneOf([Int])
   case text
 
-  /// Numbers between two bounds, each within the interval or just outside it. Subnormal ones are none: arithmetic here takes them for 0.
+  /// Numbers between two bounds, each within the interval or just outside it, as they stand and in the engine's single precision. Subnormal
+  /// ones are none: arithmetic here takes them for 0.
   public struct Interval: Sendable, Hashable {
     public var lower: Double
     public var upper = Double.infinity
@@ -56,7 +57,13 @@ public enum Accepted: Sendable, Hashable {
     public var excludesUpper = false
 
     func contains(_ value: Double) -> Bool {
-      (value == 0 || value.isNormal) && (excludesLower ? value > lower : value >= lower) && (excludesUpper ? value < upper : value <= upper)
+      let single = Float(value)
+      return (value == 0 || single.isNormal) && bounds(value) && bounds(Double(single))
+    }
+
+    /// Whether it lies between the bounds, whatever becomes of it in single precision.
+    func bounds(_ value: Double) -> Bool {
+      (excludesLower ? value > lower : value >= lower) && (excludesUpper ? value < upper : value <= upper)
     }
   }
 
@@ -89,16 +96,13 @@ public enum Accepted: Sendable, Hashable {
 
   /// The scalar as a value, or nil where it is not accepted.
   func value(of scalar: Scalar) -> KeyValue? {
-    switch (self, scalar.typed) {
-    case (.integer(let range), .integer(let value)): range.contains(value) ? .integer(value) : nil
-    case (.number(let interval), .integer(let value)): interval.contains(Double(value)) ? .number(Double(value)) : nil
-    case (.number(let interval), .number(let value)): interval.contains(value) ? .number(value) : nil
-    case (.choice(let choices), _): choices.contains(scalar.text) ? .text(scalar.text) : nil
-    case (.oneOf(let choices), .integer(let value)): choices.contains(value) ? .integer(value) : nil
-    case (.text, .null): nil
+    switch self {
+    case .integer(let range): scalar.integer.flatMap { range.contains($0) ? .integer($0) : nil }
+    case .number(let interval): scalar.number.flatMap { interval.contains($0) ? .number($0) : nil }
+    case .choice(let choices): choices.contains(scalar.text) ? .text(scalar.text) : nil
+    case .oneOf(let choices): scalar.integer.flatMap { choices.contains($0) ? .integer($0) : nil }
     // A folder named 2018 is text whether quoted or not.
-    case (.text, _): .text(scalar.text)
-    default: nil
+    case .text: scalar.typed == .null ? nil : .text(scalar.text)
     }
   }
 }

@@ -19,7 +19,6 @@ public struct Node: Sendable {
 
   public var content: Content
   public var location: SourceLocation
-  public var endLocation: SourceLocation
 }
 
 /// A scalar's text, and what the YAML 1.2 core schema makes of it.
@@ -37,6 +36,35 @@ public struct Scalar: Sendable, Hashable {
   public init(_ text: String, style: Style = .plain) {
     (self.text, self.style) = (text, style)
     typed = style == .plain ? Self.coreSchema(text) : .text(text)
+  }
+
+  /// As a number, where it is one.
+  var number: Double? {
+    switch typed {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    case .null, .boolean, .text: nil
+    }
+  }
+
+  /// As an integer, where it is a whole number: `5`, and `5.0` too, as JSON Schema has it.
+  var integer: Int? {
+    switch typed {
+    case .integer(let value): value
+    case .number(let value): Int(exactly: value)
+    case .null, .boolean, .text: nil
+    }
+  }
+
+  /// What YAML calls its type, `int` in `!!int`.
+  var tag: String {
+    switch typed {
+    case .null: "null"
+    case .boolean: "bool"
+    case .integer: "int"
+    case .number: "float"
+    case .text: "str"
+    }
   }
 
   static func coreSchema(_ text: String) -> Typed {

@@ -12,6 +12,8 @@ struct ReportDocument: Sendable {
   struct Published: Sendable {
     var entry: ReportSettings.Published
     var trial: SourceLocation
+    /// Where the key of each number stands.
+    var places: OrderedDictionary<String, SourceLocation> = [:]
   }
 
   struct Claim: Sendable {
@@ -29,7 +31,7 @@ struct ReportDocument: Sendable {
   /// What the report shows, with the paper's rows where the spec names none; `trials` is nil where they are not known.
   func settings(trials: OrderedSet<String>?, _ findings: Findings) -> ReportSettings {
     func check(_ trial: String, _ location: SourceLocation) {
-      guard let trials, !trials.contains(trial) else { return }
+      guard let trials, !trials.contains(trial), !findings.isFull else { return }
       var hints = nearestName(to: trial, in: trials).map { ["did you mean '\($0)'?"] } ?? []
       if let longer = trials.first(where: { $0.hasPrefix(trial + " ") }) { hints = ["what the sweep goes through stands in the names: '\(longer)'"] }
       findings.error(
@@ -50,7 +52,9 @@ extension SpecReader {
       switch key {
       case "report.rows": report.rows = list(leaf.node, key).compactMap { choice($0, "a row of the report", ReportSettings.metrics) }
       case "report.columns": _ = choice(leaf.node, "report.table.columns", ["trial"])
-      case "report.published": report.published = mappings(leaf.node, key).compactMap(published)
+      case "report.published":
+        report.published = mappings(leaf.node, key).compactMap(published)
+        checkOnce(report.published!)
       case "report.claims": report.claims = mappings(leaf.node, key).compactMap(claim)
       case "report.figure_images": report.figureImages = list(leaf.node, key).compactMap { node in text(node, "an image's id").map { Located(value: $0, location: node.location) } }
       case "report.remark": report.remark = text(leaf.node, key)
@@ -63,6 +67,7 @@ extension SpecReader {
   private func published(_ item: Located<[Node.Entry]>) -> ReportDocument.Published? {
     let (leaves, isWhole) = wholeLeaves(Vocabulary.published, item)
     var entry = ReportSettings.Published(trial: "", values: [:], tolerance: [:], source: "")
+    var places: OrderedDictionary<String, SourceLocation> = [:]
     for (key, leaf) in leaves {
       switch key {
       case "trial": entry.trial = text(leaf.node, key) ?? ""
@@ -75,6 +80,7 @@ extension SpecReader {
         entry.tolerance[metric] = tolerance
       default:
         entry.values[key] = number(leaf.node, key)
+        places[key] = leaf.keyLocation
         let metric = key.hasSuffix("_sd") ? String(key.dropLast(3)) : key
         if let value = entry.values[key], ReportSettings.imageMetrics.contains(metric), !(0...1).contains(value) {
           findings.error("\(key) cannot be \(leaf.node.described)", at: leaf.node.location, hints: ["accepted: 0 to 1; scores are fractions: 0.63 for 63 %"])
@@ -82,7 +88,20 @@ extension SpecReader {
       }
     }
     guard isWhole || leaves["trial"] != nil, let trial = required("trial", "a published entry", leaves, item.location) else { return nil }
-    return entry.trial.isEmpty ? nil : .init(entry: entry, trial: trial.location)
+    return entry.trial.isEmpty ? nil : .init(entry: entry, trial: trial.location, places: places)
+  }
+
+  /// A number published twice would leave the tolerance of one unchecked.
+  private func checkOnce(_ published: [ReportDocument.Published]) {
+    var firsts: [String: OrderedDictionary<String, SourceLocation>] = [:]  // by trial
+    for item in published {
+      let before = firsts[item.entry.trial, default: [:]]
+      for (key, place) in item.places {
+        guard let first = before[key] else { continue }
+        findings.error("a second \(key) of '\(item.entry.trial)'", at: place, hints: ["first at line \(first.line), column \(first.column)"])
+      }
+      firsts[item.entry.trial] = before.merging(item.places) { first, _ in first }
+    }
   }
 
   private func claim(_ item: Located<[Node.Entry]>) -> ReportDocument.Claim? {
@@ -122,14 +141,10 @@ extension SpecReader {
     }
     guard let name = text(items[0], "a trial's name") else { return nil }
     let trial = Located(value: name, location: items[0].location)
-    switch items[1].scalar?.typed {
-    case .integer(let value): return (trial, .number(Double(value)), [trial])
-    case .number(let value) where value.isFinite: return (trial, .number(value), [trial])
-    default:
-      guard let other = text(items[1], "a trial's name") else { return nil }
-      if other == name { findings.error("a claim about one trial beside itself", at: node.location, hints: ["\(relation.rawValue) takes a trial, and another or a number"]) }
-      return (trial, .trial(other), [trial, Located(value: other, location: items[1].location)])
-    }
+    if let level = items[1].scalar?.number, level.isFinite { return (trial, .number(level), [trial]) }
+    guard let other = text(items[1], "a trial's name") else { return nil }
+    if other == name { findings.error("a claim about one trial beside itself", at: node.location, hints: ["\(relation.rawValue) takes a trial, and another or a number"]) }
+    return (trial, .trial(other), [trial, Located(value: other, location: items[1].location)])
   }
 
   /// `by` or `within`; nil where neither is given, or it is at fault.

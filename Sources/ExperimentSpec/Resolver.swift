@@ -11,6 +11,8 @@ struct Resolver {
 
   /// A spec that makes more is a slip of the pen.
   static let mostTrials = 10_000
+  /// Of points, each counted once more for every condition held against it: what coincides or is excluded takes its time too.
+  static let mostPoints = 10 * mostTrials
 
   /// One trial's settings, and for each key the layer its value comes from.
   struct Resolved {
@@ -40,19 +42,21 @@ struct Resolver {
     var idle: OrderedDictionary<Given, String> = [:]
     var atWork: Set<Given> = []
     var met = MetConditions()
+    var made = 0
     var firsts: [String: Trial] = [:]  // of each name
 
-    for named in namedTrials() {
+    making: for named in namedTrials() {
       var coinciding = 0
       var reasons: OrderedSet<String> = []
       var own: Set<TrialSettings> = []
       for point in points {
-        for point in conditioned(point, of: named, &met) where trials.count <= Self.mostTrials {
+        guard let reached = conditioned(point, of: named, &met, &made) else { break making }
+        for point in reached {
           let resolved = resolve(point, of: named)
-          for fault in resolved.faults { findings.add(fault) }
           for (key, origin) in resolved.origins where resolved.idle[key] == nil { atWork.insert(Given(key: key, origin: origin)) }
           for key in KeyTable.keys { if let found = resolved.idle[key.name] { idle[Given(key: key.name, origin: found.origin)] = found.reason } }
           if isExcluded(resolved, of: named, &met) { continue }
+          for fault in resolved.faults { findings.add(fault) }
           if resolved.refused.isEmpty, !own.insert(resolved.settings).inserted {
             coinciding += 1
             for key in point.told { if let found = resolved.idle[key] { reasons.append("\(key) has no effect \(found.reason)") } }
@@ -61,6 +65,10 @@ struct Resolver {
           let trial = Trial(name: name(of: point, named, resolved), settings: resolved.settings, origins: resolved.origins)
           if resolved.refused.isEmpty { checkName(trial, trials, &firsts, at: named.name.location) }
           trials["\(trial.name)\n\(trial.settings.seed)"] = trial
+          if trials.count > Self.mostTrials {
+            findings.error("the spec makes more than \(Self.mostTrials) trials", at: document.location)
+            break making
+          }
         }
       }
       if coinciding > 0 {
@@ -69,7 +77,6 @@ struct Resolver {
         notes.append(
           findings.diagnostic(.note, "\(own.count + coinciding) points of the sweep are \(left) for '\(named.name.value)'\(why)", at: named.name.location))
       }
-      if trials.count > Self.mostTrials { findings.error("the spec makes more than \(Self.mostTrials) trials", at: document.location) }
     }
     notes += idleNotes(idle.filter { !atWork.contains($0.key) })
     notes += overruledAxes()
@@ -88,7 +95,7 @@ struct Resolver {
   }
 
   /// A trial's name and seed tell it from the others; trials of one name are one column of the report, averaged over their seeds, so
-  /// nothing but the seed, and what refers to it, may tell them apart.
+  /// nothing but the seed, and what follows it in both, may tell them apart.
   private func checkName(_ trial: Trial, _ trials: OrderedDictionary<String, Trial>, _ firsts: inout [String: Trial], at location: SourceLocation) {
     if trial.name.utf8.count > SpecDocument.longestName {
       findings.error("with what the sweep goes through, a trial's name takes more than \(SpecDocument.longestName) bytes: '\(trial.name.prefix(60))…'", at: location)
@@ -101,9 +108,8 @@ struct Resolver {
       findings.error("two trials are named '\(trial.name)'", at: location, hints: ["a trial's name and seed tell it from the others"])
       return
     }
-    func isReferred(_ key: String) -> Bool { if case .reference = trial.origins[key] { true } else { false } }
     let differing = zip(KeyTable.values(of: other.settings), KeyTable.values(of: trial.settings)).first {
-      $0.text != $1.text && $0.key != "seed" && !isReferred($0.key)
+      $0.text != $1.text && $0.key != "seed" && !(other.followsSeed($0.key) && trial.followsSeed($0.key))
     }
     if let (before, now) = differing {
       findings.error(

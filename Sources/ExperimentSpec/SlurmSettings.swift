@@ -18,17 +18,16 @@ public struct SlurmSettings: Sendable, Hashable {
 
   public init() {}
 
-  /// Options that the runner gives itself: with another value the tasks would not find each other.
+  /// Options that the runner gives itself, or that move its tasks: with another value these would not find each other.
   static let reserved = [
-    "--array", "--dependency", "--error", "--export", "--kill-on-invalid-dep", "--output", "--parsable", "--requeue", "--no-requeue", "--signal", "--wrap",
+    "--array", "--chdir", "--dependency", "--error", "--export", "--kill-on-invalid-dep", "--output", "--parsable", "--requeue", "--no-requeue", "--signal", "--wrap",
   ]
   /// Options that have a key of their own.
-  static let keyed = ["--partition": "partition", "--time": "time", "--mem": "memory", "--cpus-per-task": "cpus"]
-
-  /// `60`, `30:00`, `1:30:00`, `2-12`, `2-12:30`, `2-12:30:00`: minutes, or as far as the signs say.
-  static func isTime(_ text: String) -> Bool { text.wholeMatch(of: /\d+|\d+:\d\d|\d+:\d\d:\d\d|\d+-\d\d?(:\d\d){0,2}/) != nil }
-  /// `4000` (megabytes), `4G`.
-  static func isMemory(_ text: String) -> Bool { text.wholeMatch(of: /[1-9]\d*[KMGT]?/) != nil }
+  static let keyed: [(option: String, key: SlurmKey)] = [
+    ("--partition", .partition), ("--time", .time), ("--mem", .memory), ("--mem-per-cpu", .memory), ("--mem-per-gpu", .memory), ("--cpus-per-task", .cpus),
+  ]
+  /// The names of both, without their dashes.
+  static var refused: [String] { (reserved + keyed.map(\.option)).map { String($0.dropFirst(2)) } }
 }
 
 /// The keys of the `slurm` group: what each takes and is for; validation, messages and the schema are made from them.
@@ -46,15 +45,40 @@ enum SlurmKey: String, CaseIterable {
     }
   }
 
-  var accepted: String {
+  enum Form {
+    /// Text that matches a regular expression, of those that Swift and JSON Schema read alike.
+    case word(String, described: String)
+    case integer(ClosedRange<Int>)
+    case options
+  }
+
+  var form: Form {
     switch self {
-    case .partition: "a partition's name"
-    case .time: "minutes, or [days-]hours:minutes:seconds, as sbatch --time takes it: 90, 1:30:00, 2-12"
-    case .memory: "a size as sbatch --mem takes it: 4000 (megabytes), 4G"
-    case .cpus: "an integer from 1 to 1024"
-    case .grace: "an integer from 10 to 3600"
+    case .partition: .word(#"[^-\s]\S*"#, described: "a partition's name")
+    // Minutes, or as far as the signs say: 30:00, 1:30:00, 2-12, 2-12:30, 2-12:30:00.
+    case .time:
+      .word(
+        "[0-9]+|[0-9]+:[0-9]{2}|[0-9]+:[0-9]{2}:[0-9]{2}|[0-9]+-[0-9]{1,2}(:[0-9]{2}){0,2}",
+        described: "minutes, or [days-]hours:minutes:seconds, as sbatch --time takes it: 90, 1:30:00, 2-12")
+    case .memory: .word("[1-9][0-9]*[KMGT]?", described: "a size as sbatch --mem takes it: 4000 (megabytes), 4G")
+    case .cpus: .integer(1...1024)
+    case .grace: .integer(10...3600)
+    case .options: .options
+    }
+  }
+
+  var accepted: String {
+    switch form {
+    case .word(_, let described): described
+    case .integer(let range): Accepted.integer(range).description
     case .options: "a list of options with two dashes: [--account=pathology]"
     }
+  }
+
+  /// Whether a word of this key can be `text`.
+  func takes(_ text: String) -> Bool {
+    guard case .word(let pattern, _) = form, let word = try? Regex(pattern) else { preconditionFailure("slurm.\(rawValue) is no word, or its pattern is no regular expression") }
+    return text.wholeMatch(of: word) != nil
   }
 }
 
@@ -81,11 +105,11 @@ extension SpecReader {
 
   private func setting(_ key: SlurmKey, _ node: Node) -> SlurmDocument.Setting? {
     switch key {
-    case .partition: word(key, node) { !$0.isEmpty && !$0.contains(where: \.isWhitespace) && !$0.hasPrefix("-") }.map { setting(\.partition, $0) }
-    case .time: word(key, node, SlurmSettings.isTime).map { setting(\.time, $0) }
-    case .memory: word(key, node, SlurmSettings.isMemory).map { setting(\.memory, $0) }
-    case .cpus: integer(key, node, 1...1024).map { setting(\.cpus, $0) }
-    case .grace: integer(key, node, 10...3600).map { setting(\.grace, $0) }
+    case .partition: word(key, node).map { setting(\.partition, $0) }
+    case .time: word(key, node).map { setting(\.time, $0) }
+    case .memory: word(key, node).map { setting(\.memory, $0) }
+    case .cpus: integer(key, node).map { setting(\.cpus, $0) }
+    case .grace: integer(key, node).map { setting(\.grace, $0) }
     case .options: options(node).map { setting(\.options, $0) }
     }
   }
@@ -98,14 +122,14 @@ extension SpecReader {
     findings.error("slurm.\(key.rawValue) cannot be \(node.described)", at: node.location, hints: ["accepted: \(key.accepted)"])
   }
 
-  private func word(_ key: SlurmKey, _ node: Node, _ fits: (String) -> Bool) -> String? {
-    if let scalar = node.scalar, scalar.typed != .null, fits(scalar.text) { return scalar.text }
+  private func word(_ key: SlurmKey, _ node: Node) -> String? {
+    if let scalar = node.scalar, scalar.typed != .null, key.takes(scalar.text) { return scalar.text }
     refuse(key, node)
     return nil
   }
 
-  private func integer(_ key: SlurmKey, _ node: Node, _ range: ClosedRange<Int>) -> Int? {
-    if case .integer(let value)? = node.scalar?.typed, range.contains(value) { return value }
+  private func integer(_ key: SlurmKey, _ node: Node) -> Int? {
+    if case .integer(let range) = key.form, let value = node.scalar?.integer, range.contains(value) { return value }
     refuse(key, node)
     return nil
   }
@@ -120,11 +144,12 @@ extension SpecReader {
         refuse(.options, item)
         return nil
       }
-      let name = String(option.prefix { $0 != "=" && $0 != " " })
-      if SlurmSettings.reserved.contains(name) {
-        findings.error("slurm.options: \(name) is given by the runner itself", at: item.location)
-      } else if let key = SlurmSettings.keyed[name] {
-        findings.error("slurm.options: \(name) has a key of its own", at: item.location, hints: ["write slurm.\(key)"])
+      // sbatch takes any beginning of an option's name for the whole.
+      let name = option.prefix { $0 != "=" && $0 != " " }
+      if let reserved = SlurmSettings.reserved.first(where: { $0.hasPrefix(name) }) {
+        findings.error("slurm.options: \(reserved) is the runner's to give", at: item.location)
+      } else if let (keyed, key) = SlurmSettings.keyed.first(where: { $0.option.hasPrefix(name) }) {
+        findings.error("slurm.options: \(keyed) has a key of its own", at: item.location, hints: ["write slurm.\(key.rawValue)"])
       }
       return option
     }

@@ -59,11 +59,10 @@ struct SourceFile: Sendable {
   private static func lines(of text: String) -> [String] {
     var lines = [String.UnicodeScalarView()]
     var previous: Unicode.Scalar = " "
-    for scalar in text.unicodeScalars {
+    for scalar in text.unicodeScalars.dropFirst(text.unicodeScalars.first == "\u{FEFF}" ? 1 : 0) {
       switch scalar {
       case "\n" where previous == "\r": break
       case "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": lines.append(.init())
-      case "\u{FEFF}" where lines.count == 1 && lines[0].isEmpty: break
       default: lines[lines.count - 1].append(scalar)
       }
       previous = scalar
@@ -71,10 +70,11 @@ struct SourceFile: Sendable {
     return lines.map(String.init)
   }
 
-  /// The first place that no YAML file may hold: bytes that are not UTF-8, NUL, control characters (YAML 1.2.2, §5.1).
+  /// The first place that no YAML file may hold: bytes that are not UTF-8, NUL, control characters, a byte-order mark but at the beginning
+  /// (YAML 1.2.2, §5.1 and §5.2).
   private static func firstFault(in bytes: [UInt8], path: String) -> (String, SourceLocation)? {
     var decoder = UTF8()
-    var iterator = bytes.makeIterator()
+    var iterator = bytes.dropFirst(bytes.starts(with: "\u{FEFF}".utf8) ? 3 : 0).makeIterator()
     var line = 1, column = 1
     var afterReturn = false
     while true {
@@ -86,7 +86,6 @@ struct SourceFile: Sendable {
         switch scalar {
         case "\n" where afterReturn: break
         case "\n", "\r", "\u{85}", "\u{2028}", "\u{2029}": (line, column) = (line + 1, 1)
-        case "\u{FEFF}" where line == 1 && column == 1: break
         case "\0": return ("not text: a NUL byte", place)
         case "\t", " "..."~", "\u{A0}"..."\u{D7FF}", "\u{E000}"..."\u{FEFE}", "\u{FF00}"..."\u{FFFD}", "\u{10000}"..."\u{10FFFF}": column += 1
         default: return ("not text: the control character U+\(String(scalar.value, radix: 16, uppercase: true))", place)

@@ -64,7 +64,7 @@ struct SpecDocument: Sendable {
   /// Some of the trials: those of this name, if one is given, whose resolved settings are all among these.
   struct Condition: Sendable {
     var trial: Located<String>?
-    var values: OrderedDictionary<String, Axis>
+    var values: OrderedDictionary<String, Set<KeyValue>>
     var location: SourceLocation
   }
 
@@ -76,6 +76,8 @@ struct SpecDocument: Sendable {
 
   /// Of a trial's name, in bytes, with what the sweep adds to it.
   static let longestName = 1000
+  /// Of an experiment's name, in bytes.
+  static let longestExperimentName = 100
 
   /// This file laid over the base it extends: key by key, later wins, lists replace.
   func over(_ base: SpecDocument) -> SpecDocument {
@@ -153,7 +155,8 @@ struct SpecReader {
       findings.error("--set \(name)=\(text): unknown key '\(name)'", at: nil, hints: KeyTable.hints(forUnknown: name))
       return nil
     }
-    let scalar = Scalar(text), content = Setting.Content(scalar, of: key)
+    // Nothing is text too, where text is taken: so `--set data.root=` gives the default back.
+    let scalar = Scalar(text, style: key.accepted == .text ? .quoted : .plain), content = Setting.Content(scalar, of: key)
     if content == .refused { findings.error("--set \(name)=\(text): not accepted", at: nil, hints: key.hints(for: scalar)) }
     return Setting(key: key, content: content, origin: .commandLine)
   }
@@ -191,10 +194,10 @@ struct SpecReader {
   private func experimentName(_ node: Node, _ key: String = "name") -> Located<String>? {
     guard let name = text(node, key) else { return nil }
     let fits = name.unicodeScalars.allSatisfy { $0.isASCII && ($0.properties.isAlphabetic || "0"..."9" ~= $0 || "-_.".unicodeScalars.contains($0)) }
-    if !fits || name.hasPrefix(".") || name.utf8.count > 100 {
+    if !fits || name.hasPrefix(".") || name.utf8.count > SpecDocument.longestExperimentName {
       findings.error(
         "\(key) cannot be \(node.described)", at: node.location,
-        hints: ["accepted: letters, digits, '-', '_' and '.', at most 100, not beginning with a point: it names the results folder"])
+        hints: ["accepted: letters, digits, '-', '_' and '.', at most \(SpecDocument.longestExperimentName), not beginning with a point: it names the results folder"])
     }
     return Located(value: name, location: node.location)
   }
@@ -206,17 +209,13 @@ struct SpecReader {
   }
 
   func number(_ node: Node, _ what: String) -> Double? {
-    switch node.scalar?.typed {
-    case .integer(let value): return Double(value)
-    case .number(let value) where value.isFinite: return value
-    default:
-      findings.error("\(what) cannot be \(node.described)", at: node.location, hints: ["accepted: a number"])
-      return nil
-    }
+    if let value = node.scalar?.number, value.isFinite { return value }
+    findings.error("\(what) cannot be \(node.described)", at: node.location, hints: ["accepted: a number"])
+    return nil
   }
 
   private func positive(_ node: Node, _ what: String) -> Int? {
-    if case .integer(let value)? = node.scalar?.typed, value > 0 { return value }
+    if let value = node.scalar?.integer, value > 0 { return value }
     findings.error("\(what) cannot be \(node.described)", at: node.location, hints: ["accepted: an integer, at least 1"])
     return nil
   }
@@ -279,6 +278,10 @@ extension Accepted {
   func hints(for scalar: Scalar?) -> [String] {
     var hints = ["accepted: " + description]
     if case .choice(let choices) = self, let scalar, let nearest = nearestName(to: scalar.text, in: choices) { hints.append("did you mean '\(nearest)'?") }
+    if case .number(let interval) = self, let number = scalar?.number, interval.bounds(number) {
+      let single = Float(number)
+      hints.append("the engine computes in single precision, where it is \(single.isFinite ? single.isNormal ? canonicalText(Double(single)) : "0" : "infinite")")
+    }
     // "5" is text in YAML, and only looks like a number.
     if let scalar, scalar.style != .plain, value(of: Scalar(scalar.text)) != nil { hints.append("write it without quotes: what is quoted is text") }
     return hints

@@ -70,13 +70,17 @@ extension Resolver {
   // MARK: Conditions
 
   /// A point under every entry of `sweep.when` that it meets, one after the other: each sees what those before it have set.
-  func conditioned(_ point: Point, of named: SpecDocument.NamedTrial, _ met: inout MetConditions) -> [Point] {
+  ///
+  /// - Parameter made: how many points there have been, each counted once more for every condition.
+  /// - Returns: nil where they become too many, which has been said.
+  func conditioned(_ point: Point, of named: SpecDocument.NamedTrial, _ met: inout MetConditions, _ made: inout Int) -> [Point]? {
     var points = [point]
     for (number, entry) in (document.when ?? []).enumerated() {
+      guard isWithinBound(&made, adding: points.count) else { return nil }
       let axes = open(entry.axes)
       if Self.count(axes) * Double(points.count) > Double(Self.mostTrials) {
         findings.error("the spec makes more than \(Self.mostTrials) trials", at: entry.condition.location)
-        return [point]
+        return nil
       }
       points = points.flatMap { point in
         guard holds(entry.condition, in: resolve(point, of: named), of: named) else { return [point] }
@@ -84,7 +88,16 @@ extension Resolver {
         return Self.times(point, axes)
       }
     }
-    return points
+    return isWithinBound(&made, adding: points.count * (1 + (document.exclude?.count ?? 0))) ? points : nil
+  }
+
+  private func isWithinBound(_ made: inout Int, adding count: Int) -> Bool {
+    made += count
+    if made <= Self.mostPoints { return true }
+    findings.error(
+      "the sweep has too many points, with those that coincide or are excluded", at: document.location,
+      hints: ["accepted: at most \(Self.mostPoints) in all, each counted once more for every condition of sweep.when and sweep.exclude"])
+    return false
   }
 
   func isExcluded(_ resolved: Resolved, of named: SpecDocument.NamedTrial, _ met: inout MetConditions) -> Bool {
@@ -99,8 +112,9 @@ extension Resolver {
   private func holds(_ condition: SpecDocument.Condition, in resolved: Resolved, of named: SpecDocument.NamedTrial) -> Bool {
     if condition.trial == nil, condition.values.isEmpty { return false }
     guard condition.trial.map({ $0.value == named.name.value }) ?? true else { return false }
-    return condition.values.allSatisfy { key, axis in
-      !resolved.refused.contains(key) && axis.values.contains { $0.value == $0.key.read(resolved.settings) }
+    return condition.values.allSatisfy { name, values in
+      guard !resolved.refused.contains(name), let key = KeyTable[name] else { return false }
+      return values.contains(key.read(resolved.settings))
     }
   }
 

@@ -7,9 +7,10 @@ extension SpecReader {
   func axis(_ leaf: Vocabulary.Leaf, of written: String, part: String) -> SpecDocument.Axis {
     let name = String(written.dropFirst(part.count + 1)), key = known(name)
     if let values = values(key, leaf.node, part: part) { return .init(values: values, location: leaf.keyLocation) }
+    let example = key.defaultValue(KeyTable.blank).value.text
     findings.error(
       "a sweep takes a list of values or a range, and cannot be \(leaf.node.sequence == nil ? leaf.node.described : "an empty list")",
-      at: leaf.node.location, hints: ["for example: \(name): [\(key.defaultValue(KeyTable.blank).value.text)]"])
+      at: leaf.node.location, hints: ["for example: \(name): [\(example.isEmpty ? "…" : example)]"])
     return .init(values: [Setting(key: key, content: .refused, origin: .file(leaf.node.location))], location: leaf.keyLocation)
   }
 
@@ -56,7 +57,7 @@ extension SpecReader {
         for setting in axis.values where setting.content != .refused && setting.value == nil {
           findings.error("a condition compares with values, not with references", at: setting.origin.location)
         }
-        condition.values[name] = axis
+        condition.values[name] = Set(axis.values.compactMap(\.value))
       }
     }
     return condition
@@ -73,9 +74,10 @@ extension SpecReader {
     if let range = node.mapping { return self.range(key, range, at: node.location).map { swept($0, part) } }
     guard let items = node.sequence, !items.isEmpty else { return nil }
     var values: [Setting] = []
+    var seen: Set<Setting.Content> = []
     for item in items {
       let setting = setting(key, item)
-      if setting.content != .refused, values.contains(where: { $0.content == setting.content }) {
+      if setting.content != .refused, !seen.insert(setting.content).inserted {
         findings.error("\(item.scalar?.text ?? "") stands twice in this list", at: item.location)
       }
       values.append(swept(setting, part))
@@ -127,10 +129,17 @@ extension SpecReader {
     default: return fault("a range goes on by 'step' or by 'factor', not by both")
     }
     var settings: [Setting] = []
+    var last = -Double.infinity
     while true {
-      let exact = element(settings.count), number = isWhole && exact == exact.rounded() ? exact : exact.roundedToTwelveDigits
+      let exact = element(settings.count)
+      if last == to, exact >= to { return settings }
+      // The ends as they are written; what is computed between them as a person would have written it.
+      let rounded = exact.roundedToTwelveDigits, isExact = isWhole && exact == exact.rounded()
+      let number = settings.isEmpty ? from : isExact ? exact : rounded == to.roundedToTwelveDigits ? to : rounded
       let text = isWhole ? Int(exactly: number).map(String.init) ?? canonicalText(number) : canonicalText(number)
       if number > to { return settings }
+      guard number > last else { return fault("the steps of this range are too small: its numbers have twelve digits") }
+      last = number
       guard settings.count < Resolver.mostTrials else { return fault("a range of more than \(Resolver.mostTrials) values") }
       guard let value = key.accepted.value(of: Scalar(text)) else {
         return fault("\(key.name) cannot be \(text)", hints: key.accepted.hints(for: nil))

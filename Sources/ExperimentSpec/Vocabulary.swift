@@ -6,7 +6,7 @@ struct Vocabulary: Sendable {
   let keys: OrderedSet<String>
   /// Other names of a key.
   let aliases: [String: String]
-  private let groups: OrderedSet<String>
+  let groups: OrderedSet<String>
 
   init(_ keys: [String], aliases: [String: String] = [:]) {
     self.keys = OrderedSet(keys)
@@ -18,6 +18,11 @@ struct Vocabulary: Sendable {
     }
     self.groups = groups
   }
+
+  /// All that may stand under a prefix, keys and groups, by their whole names.
+  func names(under prefix: String) -> [String] { (Array(keys) + aliases.keys.sorted() + groups).filter { $0.hasPrefix(prefix) } }
+
+  func holds(_ name: String) -> Bool { keys.contains(name) || groups.contains(name) }
 
   /// A key's value as it stands in the file.
   struct Leaf: Sendable {
@@ -65,9 +70,8 @@ struct Vocabulary: Sendable {
 
   private func unknown(_ key: String, under prefix: String, at location: SourceLocation, _ findings: Findings) {
     if findings.isFull { return }
-    let known = Array(keys) + groups + aliases.keys.sorted()
     var hints: [String] = []
-    if let nearest = nearestName(to: key, in: known) { hints.append("did you mean '\(nearest)'?") }
+    if let nearest = nearestName(to: key, in: names(under: "")) { hints.append("did you mean '\(nearest)'?") }
     // `train.fine_tune.epoch` at the top stands in the group it names.
     let group = groups.filter { key.hasPrefix($0 + ".") }.max { $0.count < $1.count }
     hints.append(accepted(under: group.map { $0 + "." } ?? prefix))
@@ -99,7 +103,7 @@ extension Vocabulary {
   static let exclude = Vocabulary(["trial"] + settings)
   static let when = Vocabulary((["trial"] + settings).map { "if." + $0 } + settings.map { "set." + $0 })
   static let range = Vocabulary(["from", "to", "step", "factor"])
-  static let published = Vocabulary(["trial", "source"] + ReportSettings.publishedNumbers + ReportSettings.publishedNumbers.map { "tolerance." + $0 })
+  static let published = Vocabulary(["trial", "source"] + ReportSettings.publishedNumbers + ReportSettings.metrics.map { "tolerance." + $0 })
   static let claim = Vocabulary(
     ["claim", "metric", "test"] + Claim.Relation.allCases.map(\.rawValue)
       + ["by", "within"].flatMap { group in Claim.Margin.Unit.allCases.map { "\(group).\($0.rawValue)" } })

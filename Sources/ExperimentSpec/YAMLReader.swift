@@ -69,7 +69,6 @@ struct YAMLReader: ~Copyable {
 
   private func location(_ mark: yaml_mark_t) -> SourceLocation { SourceLocation(file: file.path, line: Int(mark.line) + 1, column: Int(mark.column) + 1) }
   private var start: SourceLocation { location(event.start_mark) }
-  private var end: SourceLocation { location(event.end_mark) }
 
   private func syntaxError() -> UserError {
     precondition(parser.pointee.error != YAML_MEMORY_ERROR, "libyaml: out of memory")
@@ -121,7 +120,7 @@ struct YAMLReader: ~Copyable {
     case YAML_SCALAR_EVENT:
       let anchor = text(event.data.scalar.anchor)
       let scalar = try scalar()
-      return remember(Measured(node: Node(content: .scalar(scalar), location: begin, endLocation: end)), anchor)
+      return remember(Measured(node: Node(content: .scalar(scalar), location: begin)), anchor)
     case YAML_SEQUENCE_START_EVENT:
       let anchor = try openCollection(event.data.sequence_start.anchor, tag: event.data.sequence_start.tag, "tag:yaml.org,2002:seq")
       return remember(try sequence(from: begin, depth: depth), anchor)
@@ -179,7 +178,10 @@ struct YAMLReader: ~Copyable {
     switch text(data.tag) {
     case nil: return Scalar(value, style: style)
     case "!", "tag:yaml.org,2002:str": return Scalar(value, style: .quoted)
-    case "tag:yaml.org,2002:int", "tag:yaml.org,2002:float", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null": return Scalar(value)
+    case let tag? where ["int", "float", "bool", "null"].contains(where: { tag == "tag:yaml.org,2002:" + $0 }):
+      let scalar = Scalar(value), wanted = tag.dropFirst("tag:yaml.org,2002:".count)
+      if scalar.tag != wanted { throw file.error("'\(value.prefix(60))' is no !!\(wanted)", at: start, hints: ["without the tag it is !!\(scalar.tag)"]) }
+      return scalar
     case let tag?: throw file.error("unknown tag '\(tag)'", at: start)
     }
   }
@@ -194,7 +196,7 @@ struct YAMLReader: ~Copyable {
       (count, height) = (count + item.count, max(height, item.height))
       try advance()
     }
-    return Measured(node: Node(content: .sequence(items), location: begin, endLocation: end), count: count, height: height + 1)
+    return Measured(node: Node(content: .sequence(items), location: begin), count: count, height: height + 1)
   }
 
   private mutating func mapping(from begin: SourceLocation, depth: Int) throws(UserError) -> Measured {
@@ -225,7 +227,7 @@ struct YAMLReader: ~Copyable {
       entry.merged = true
       entries.append(entry)
     }
-    return Measured(node: Node(content: .mapping(entries), location: begin, endLocation: end), count: count, height: height + 1)
+    return Measured(node: Node(content: .mapping(entries), location: begin), count: count, height: height + 1)
   }
 
   private func mergedEntries(_ node: Node) throws(UserError) -> [Node.Entry] {

@@ -66,6 +66,7 @@ import Testing
     ([0x89, 0x50, 0x4E, 0x47], "x.yaml:1:1: error: not UTF-8 text"),
     ([0x6E, 0x0A, 0x1B, 0x5B], "x.yaml:2:1: error: not text: the control character U+1B"),
     ([0xFF, 0xFE, 0x6E, 0x00], "x.yaml:1:1: error: not UTF-8 text"),
+    ([0xEF, 0xBB, 0xBF, 0xEF, 0xBB, 0xBF, 0x6E], "x.yaml:1:1: error: not text: the control character U+FEFF"),
   ] as [([UInt8], String)])
   func bytesThatAreNoText(_ bytes: [UInt8], _ expected: String) {
     do throws(UserError) {

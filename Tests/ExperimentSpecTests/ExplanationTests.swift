@@ -51,6 +51,9 @@ import Testing
     "model.architecture: unet\nsweep.grid: {"
       + ["model.l2", "train.bce_weight", "train.dice_smooth", "augment.blur", "augment.color", "augment.flip", "augment.rotation", "patches.foreground_ratio"]
         .map { "\($0): [0.25, 0.5]" }.joined(separator: ", ") + "}",
+    "model.architecture: unet\ntrain.fine_tune.learning_rate: 1e-3\ntrain.learning_rate: ${train.fine_tune.learning_rate}",
+    "model.architecture: unet\ndata.synthetic.seed: 3\nseed: ${data.synthetic.seed}",
+    "model.architecture: otsu\nseed: 3\ndata: {source: synthetic, synthetic.seed: \"${seed}\"}",
   ]) func everyResolvedSpecReadsBack(_ text: String) throws {
     let experiment = try SpecFolder(["a.yaml": "name: a\n" + text]).load()
     let again = try SpecFolder(["a.yaml": experiment.resolvedYAML()]).load()

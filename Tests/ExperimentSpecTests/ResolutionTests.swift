@@ -144,6 +144,14 @@ struct SpecFolder: ~Copyable {
     #expect(experiment.trials[0].name == "a model.base_filters=4 train.batch=32 model.depth=5")
   }
 
+  /// Exclusions are there for points that do not fit, and these are no fault then.
+  @Test(arguments: [
+    ("grid: {model.depth: [5, 7], patches.size: [48, 64]}, exclude: [{model.depth: 7, patches.size: 48}]", 3),
+    ("grid: {evaluate.on: [test, validation]}, exclude: [{evaluate.on: validation, patches.split: patch}]", 1),
+  ]) func exclusionsTakeOutWhatDoesNotFit(_ sweep: String, _ count: Int) throws {
+    #expect(try load("name: a\nmodel.architecture: unet\nsweep: {\(sweep)}").trials.count == count)
+  }
+
   @Test func pointsThatCoincideAreOneTrial() throws {
     let text = """
       name: a
@@ -179,6 +187,8 @@ struct SpecFolder: ~Copyable {
     ("seed: {from: 1, to: 3}", "1, 2, 3"), ("seed: {from: 1, to: 10, step: 4}", "1, 5, 9"), ("model.base_filters: {from: 4, to: 64, factor: 2}", "4, 8, 16, 32, 64"),
     ("model.l2: {from: 1e-6, to: 1e-1, factor: 10}", "1e-6, 1e-5, 1e-4, 0.001, 0.01, 0.1"), ("model.l2: {from: 0, to: 0.7, step: 0.1}", "0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7"),
     ("train.learning_rate: {from: 3e-4, to: 3e-3, factor: 3.1622776601683795}", "3e-4, 9.48683298051e-4, 0.003"), ("seed: {from: 5, to: 5}", "5"),
+    ("model.l2: {from: 0.12345678901234, to: 0.2, step: 1}", "0.12345678901234"), ("model.l2: {from: 0.1234567890125, to: 0.1234567890125, step: 1}", "0.1234567890125"),
+    ("model.l2: {from: 0.0234567890125, to: 0.1234567890125, step: 0.1}", "0.0234567890125, 0.1234567890125"), ("seed: {from: 1, to: 3.0}", "1, 2, 3"),
     ("seed: {from: 20240101, to: 20240103}", "20240101, 20240102, 20240103"), ("seed: {from: 9007199254740991, to: 9007199254740992}", "9007199254740991, 9007199254740992"),
   ]) func ranges(_ axis: String, _ expected: String) throws {
     let key = try #require(KeyTable[String(axis.prefix { $0 != ":" })])
@@ -233,7 +243,8 @@ struct SpecFolder: ~Copyable {
     #expect(try experiment.explain("train.epochs").contains("a.yaml:5:25, ${model.depth}: --set"))
     #expect(try experiment.explain("model.base_filters").contains("--set, ${model.depth}: --set"))
     #expect(experiment.resolvedYAML().contains(", ${model.depth}\n"))
-    #expect(experiment.resolvedYAML().contains("train.epochs: \"${train.fine_tune.epochs}\"  # 4, from a.yaml:"), "a reference has its value beside it")
+    #expect(experiment.resolvedYAML().contains("train.epochs: 4  # from a.yaml:4:15, ${train.fine_tune.epochs}\n"))
+    #expect(experiment.resolvedYAML().contains("data.synthetic.seed: \"${seed}\"  # 3, from a.yaml:3:43, ${seed}\n"), "what follows the seed goes on doing so")
   }
 
   /// What lets references be followed after the defaults are laid on.
@@ -256,6 +267,18 @@ struct SpecFolder: ~Copyable {
     #expect(names(experiment) == ["a model.depth=3 7", "a model.depth=4 7"])
     #expect(experiment.trials.allSatisfy { $0.settings.model.l2 == 0.5 })
     #expect(experiment.notes.map(\.message) == ["--set seed takes the place of this sweep"])
+  }
+
+  @Test func setGivesAnEmptyTextBack() throws {
+    let text = "name: a\nmodel.architecture: unet\ndata.root: images"
+    #expect(try load(text).trials[0].settings.data.root == "images")
+    #expect(try load(text, set: [("data.root", "")]).trials[0].settings.data.root.isEmpty)
+  }
+
+  /// Their text in fingerprints is that of the integer.
+  @Test(arguments: ["train.epochs: 5.0", "train.epochs: 0.5e1", "train.epochs: +5"]) func wholeNumbersAreIntegers(_ line: String) throws {
+    let epochs = try #require(KeyTable["train.epochs"])
+    #expect(try epochs.value(in: load("name: a\nmodel.architecture: unet\n\(line)").trials[0].settings).text == "5")
   }
 
   // MARK: The report

@@ -31,7 +31,7 @@ import Testing
   }
 
   @Test(arguments: [
-    "U-Net", "U-Net+ (T.C.)", "B = 16, λ = 0", "a: b", "# c", "true", "5", "", " x", "x ", "- a", "\"q\" \\", "two\nlines\ttab", "\u{7F}\u{85}\u{2028}", "[a]", "*a", "null", "No",
+    "U-Net", "U-Net+ (T.C.)", "B = 16, λ = 0", "a: b", "# c", "true", "5", "", " x", "x ", "- a", "\"q\" \\", "two\nlines\ttab", "\u{7F}\u{85}\u{2028}", "\u{FFFE}\u{FFFF}", "[a]", "*a", "null", "No",
   ]) func writtenTextReadsBack(_ text: String) throws {
     let file = try SourceFile(path: "x", bytes: Array("- {k: \(yamlText(text)), l: [\(yamlText(text))]}".utf8))
     let entries = try #require(try YAMLReader.read(file).root.sequence?.first?.mapping)

@@ -22,7 +22,6 @@ import Testing
     #expect(entries[1].keyLocation == SourceLocation(file: "x", line: 2, column: 1))
     let item = try #require(entries[1].value.sequence?[0].sequence?[1])
     #expect(item.location == SourceLocation(file: "x", line: 3, column: 9))
-    #expect(item.endLocation == SourceLocation(file: "x", line: 4, column: 9))
     #expect(item.scalar == Scalar("b c", style: .quoted))
   }
 
@@ -40,6 +39,8 @@ import Testing
     #expect(try read("!!str 5").scalar?.typed == .text("5"))
     #expect(try read("! 5").scalar?.typed == .text("5"))
     #expect(try read("!!int '5'").scalar?.typed == .integer(5))
+    #expect(try read("!!null ''").scalar?.typed == .null)
+    for wrong in ["!!int foo", "!!int 5.5", "!!float 5", "!!bool 1", "!!null 0"] { #expect(throws: UserError.self, "\(wrong)") { try read(wrong) } }
     #expect(throws: UserError.self) { try read("!!binary aGk=") }
     #expect(throws: UserError.self) { try read("!!set {a}") }
   }
@@ -68,13 +69,17 @@ import Testing
     "a long text, ten times": "a: &a " + String(repeating: "x", count: 1 << 18) + "\n" + (0..<10).map { "b\($0): *a\n" }.joined(),
     "a long key": String(repeating: "x", count: 1000) + ": 1\n",
     "trials out of range": "name: a\ntrials:\n" + String(repeating: "- {name: a, model.depth: 9}\n", count: 4_000),
+    "a long list": "name: a\nmodel.architecture: unet\nsweep.grid.seed: \(Array(0..<60_000))\n",
+    "a sweep in a sweep": "name: a\nmodel.architecture: unet\nsweep:\n  grid.seed: {from: 1, to: 9000}\n  when: [{if: {model.depth: 5}, set: {model.l2: {from: 1, to: 9000, step: 1}}}]\n",
+    "many exclusions": "name: a\nmodel.architecture: unet\nsweep:\n  grid.seed: {from: 1, to: 1000}\n  exclude:\n" + String(repeating: "  - {trial: b}\n", count: 200),
     "trials of one name": "name: a\nmodel.architecture: unet\ntrials:\n" + String(repeating: "- {name: a}\n", count: 2_000),
   ]
 
-  /// They are read within the bounds, and told in no more errors than can be read.
-  @Test(arguments: huge.keys.sorted()) func hugeFiles(_ name: String) throws {
+  /// They are read within the bounds, in a time that does not grow with the square of their length, and told in no more errors than can be read.
+  @Test(.timeLimit(.minutes(1)), arguments: huge.keys.sorted()) func hugeFiles(_ name: String) throws {
     let error = try #require(throws: UserError.self) { try SpecFolder(["a.yaml": Self.huge[name]!]).load() }
     #expect((1...Findings.mostErrors + 1).contains(error.diagnostics.count))
     #expect(error.rendered().utf8.count < 1 << 18)
+    if name == "many exclusions" { #expect(error.rendered().contains("the sweep has too many points")) }
   }
 }
