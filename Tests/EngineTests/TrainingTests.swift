@@ -74,6 +74,39 @@ private struct WatchedSamples: PatchSource {
     #expect(outcome.epochs.map(\.phase) == Array(repeating: "train", count: 12) + ["fine-tune"])
   }
 
+  /// λ·Σ‖w‖² of the weights that the epoch ends with, over the kernels of convolutions and not of transposed ones.
+  @Test(arguments: networks, [0, 1e-4, 1e-2]) func thePenaltyIsThatOfTheEpochsWeights(_ network: NetworkConfiguration, l2: Double) throws {
+    let trainer = try Trainer(
+      network: network, training: TrainingConfiguration(seed: 5, batch: 7, l2: l2, bceWeight: 1, diceSmooth: 1),
+      phases: [TrainingPhase(name: "train", epochs: 1, learningRate: 2e-3)], samples: Self.samples, trainingIndices: Array(0..<23),
+      validationIndices: Array(23..<30), threads: 2)
+    let outcome = try Self.run(trainer)
+    let norm = zip(outcome.weights.parameters, outcome.weights.values).reduce(0.0) { sum, next in
+      let (parameter, values) = next, isRegularized = parameter.name.hasSuffix(".kernel") && !parameter.name.hasSuffix(".up.kernel")
+      return isRegularized ? values.reduce(sum) { $0 + Double($1) * Double($1) } : sum
+    }
+    #expect(outcome.bestEpoch == 1 && norm > 10)
+    #expect(abs(outcome.epochs[0].penalty - l2 * norm) <= 1e-12 * l2 * norm)
+  }
+
+  /// At a learning rate of 0 the weights stay, and the loss is a straight line over λ_BCE; smoothing brings Dice nearer to 1.
+  @Test func theLossIsWeighedAsTheTrainingSays() throws {
+    func losses(_ bceWeight: Double, _ diceSmooth: Double) throws -> [Double] {
+      let trainer = try Trainer(
+        network: Self.networks[0], training: TrainingConfiguration(seed: 5, batch: 7, l2: 0, bceWeight: bceWeight, diceSmooth: diceSmooth),
+        phases: [TrainingPhase(name: "train", epochs: 1, learningRate: 0)], samples: Self.samples, trainingIndices: Array(0..<23),
+        validationIndices: Array(23..<30), threads: 2)
+      let epoch = try Self.run(trainer).epochs[0]
+      return [epoch.trainLoss, epoch.validationLoss]
+    }
+    let without = try losses(0, 1), once = try losses(1, 1), thrice = try losses(3, 1), smooth = try losses(1, 50)
+    for i in 0..<2 {
+      #expect(once[i] - without[i] > 0.1)
+      #expect(abs(thrice[i] - without[i] - 3 * (once[i] - without[i])) < 1e-9)
+      #expect(once[i] - smooth[i] > 0.01)
+    }
+  }
+
   /// Trials that differ only in their network are paired: the same patches in the same batches, epoch by epoch.
   @Test func everyNetworkSeesTheSamePatchesInTheSameOrder() throws {
     func order(_ network: NetworkConfiguration, seed: Int) throws -> [Int] {

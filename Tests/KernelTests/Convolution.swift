@@ -112,13 +112,13 @@ struct Convolution: CustomTestStringConvertible, Sendable {
   }
 
   /// A tensor's memory: planes, or words of two where `paired`; gaps stay.
-  private func placed(_ values: Guarded, channels: Int, plane: Int, paired: Bool) -> (memory: Guarded, slab: ck_slab) {
+  func placed(_ values: Guarded, channels: Int, plane: Int, paired: Bool) -> (memory: Guarded, slab: ck_slab) {
     let stride = (paired ? channels / 2 : channels) * plane + Convolution.gap
     let memory = paired ? Guarded(bfloat16Pairs(values.values, image: channels * plane, gap: Convolution.gap, plane: plane)) : values
     return (memory, ck_slab(data: memory.start, channels: Int64(channels), image_stride: Int64(stride), paired: paired ? 1 : 0))
   }
 
-  private func read(_ memory: Guarded, channels: Int, plane: Int, paired: Bool) -> [Float] {
+  func read(_ memory: Guarded, channels: Int, plane: Int, paired: Bool) -> [Float] {
     paired ? ofBFloat16Pairs(memory.values, image: channels / 2 * plane, gap: Convolution.gap, plane: plane) : memory.values
   }
 

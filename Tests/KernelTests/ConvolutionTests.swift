@@ -43,6 +43,16 @@ import Testing
     }
   }
 
+  /// The header's promise; the instruction set that a fingerprint names for float32 rests on it.
+  @Test(.enabled(if: ck_isa.tilesAreRunnable), arguments: operations, shapes)
+  func `in float32 the sets beyond AVX-512 have its bits`(operation: Operation, shape: Shape) {
+    let convolution = ConvolutionTests.convolution(operation, shape), expected = CK_ISA_AVX512.use { convolution.run(accumulate: true) }
+    for isa in ck_isa.beyondAVX512 {
+      let same = isa.use { convolution.run(accumulate: true) } == expected
+      #expect(same, "\(isa.testDescription)")
+    }
+  }
+
   /// Large enough that images are cut into strips, channels into blocks and sums into groups.
   static let large = [
     Convolution(CK_CONV, kernel: 3, stride: 1, padding: 1, sides: (70, 250), slabs: [16, 20], to: 40, images: 1),

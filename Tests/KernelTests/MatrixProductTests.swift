@@ -45,6 +45,18 @@ import Testing
     isa.use { #expect(convolution.run(accumulate: true) == convolution.run(accumulate: true, reversed: true)) }
   }
 
+  @Test(.enabled(if: ck_isa.tilesAreRunnable), arguments: shapes)
+  func `in float32 the sets beyond AVX-512 have its bits, with the library and without`(convolution: Convolution) {
+    func both(_ isa: ck_isa) -> [Convolution.Results] {
+      isa.use { [convolution.run(accumulate: true), Self.without { convolution.run(accumulate: true) }] }
+    }
+    let expected = both(CK_ISA_AVX512), library = Self.library(CK_ISA_AVX512)
+    for isa in ck_isa.beyondAVX512 {
+      let same = both(isa) == expected
+      #expect(same && Self.library(isa) == library, "\(isa.testDescription)")
+    }
+  }
+
   @Test(arguments: shapes) func `threads that compute at once get the same bits`(convolution: Convolution) {
     ck_isa_best().use {
       let alone = convolution.run(), wrong = Atomic(0)

@@ -2,9 +2,9 @@ import CKernels
 import TestSupport
 import Testing
 
-/// To the nearest, ties to even.
+/// To the nearest, ties to even; what is not a number stays so.
 func bfloat16(_ value: Float) -> Float {
-  value.isNaN ? value : Float(bitPattern: (value.bitPattern &+ 0x7fff &+ value.bitPattern >> 16 & 1) & 0xffff_0000)
+  Float(bitPattern: (value.isNaN ? value.bitPattern | 0x40_0000 : value.bitPattern &+ 0x7fff &+ value.bitPattern >> 16 & 1) & 0xffff_0000)
 }
 
 func bfloat16Pair(_ low: Float, _ high: Float) -> Float { Float(bitPattern: bfloat16(low).bitPattern >> 16 | bfloat16(high).bitPattern) }

@@ -1,3 +1,11 @@
+import CKernels
+import TestSupport
+
+extension ck_isa {
+  /// Those that add products of bfloat16 to AVX-512: AMX among them, its tiles in plain C where the processor has none.
+  static let beyondAVX512 = runnableOrEmulated.filter { $0.rawValue > CK_ISA_AVX512.rawValue }
+}
+
 /// Values in [−1, 1), the same for the same seed (a linear congruence is random enough to fill an array).
 func samples(_ count: Int, seed: UInt32) -> [Float] {
   var state = seed &* 2_654_435_761 &+ 1

@@ -69,6 +69,15 @@ import Testing
     isa.use { #expect(convolution.run(accumulate: true) == convolution.run(accumulate: true, reversed: true)) }
   }
 
+  @Test(.enabled(if: ck_isa.tilesAreRunnable), arguments: shapes)
+  func `in float32 the sets beyond AVX-512 have its bits`(convolution: Convolution) {
+    let expected = CK_ISA_AVX512.use { convolution.run(accumulate: true) }
+    for isa in ck_isa.beyondAVX512 {
+      let same = isa.use { convolution.run(accumulate: true) } == expected
+      #expect(same, "\(isa.testDescription)")
+    }
+  }
+
   @Test(arguments: makes, ck_isa.fast) func `an image's bits do not depend on the others`(make: Make, isa: ck_isa) {
     isa.use {
       let one = make((16, 16), [40], 40, 1).run(), many = make((16, 16), [40], 40, 7).run()

@@ -42,22 +42,26 @@ import Testing
     #expect(throws: (any Error).self) { try Self.configuration("vnet", .transposed, base: 2).network(height: 256, width: 256) }
   }
 
-  /// No buffer of the plan overlaps another that lives at the same time, but for a gradient in the very place of what its step
-  /// reads for the last time.
+  /// In float32; `PairedTests` asks the same of pairs.
   @Test(arguments: ["unet", "unet++", "unet+"]) func plannedBuffersNeverCollide(_ architecture: String) throws {
     for training in [true, false] {
       let network = try Self.configuration(architecture, .nearest, base: 4, depth: 4).network(height: 32, width: 32).lowered(training: training)
-      let plan = MemoryPlan(network, images: 3, training: training)
-      let buffers = (plan.values + plan.gradients + plan.recomputed).compactMap { $0 }
-      #expect(buffers.count > network.nodes.count)
-      for (i, a) in buffers.enumerated() {
-        #expect(a.offset + a.floats <= plan.arena)
-        for b in buffers[..<i] where a.life.overlaps(b.life) {
-          let (earlier, later) = a.life.lowerBound < b.life.lowerBound ? (a, b) : (b, a)
-          let takesOver = earlier.life.upperBound == later.life.lowerBound && (a.offset, a.floats) == (b.offset, b.floats)
-          if takesOver && later.life.lowerBound > network.nodes.count { continue }
-          #expect(a.offset + a.floats <= b.offset || b.offset + b.floats <= a.offset)
-        }
+      Self.expectNoCollision(MemoryPlan(network, images: 3, training: training), of: network)
+    }
+  }
+
+  /// No buffer of the plan overlaps another that lives at the same time, but for a gradient in the very place of what its step
+  /// reads for the last time.
+  static func expectNoCollision(_ plan: MemoryPlan, of network: Network, sourceLocation: SourceLocation = #_sourceLocation) {
+    let buffers = (plan.values + plan.gradients + plan.recomputed).compactMap { $0 }
+    #expect(buffers.count > network.nodes.count, sourceLocation: sourceLocation)
+    for (i, a) in buffers.enumerated() {
+      #expect(a.offset + a.floats <= plan.arena, sourceLocation: sourceLocation)
+      for b in buffers[..<i] where a.life.overlaps(b.life) {
+        let (earlier, later) = a.life.lowerBound < b.life.lowerBound ? (a, b) : (b, a)
+        let takesOver = earlier.life.upperBound == later.life.lowerBound && (a.offset, a.floats) == (b.offset, b.floats)
+        if takesOver && later.life.lowerBound > network.nodes.count { continue }
+        #expect(a.offset + a.floats <= b.offset || b.offset + b.floats <= a.offset, sourceLocation: sourceLocation)
       }
     }
   }

@@ -17,7 +17,9 @@ import Testing
   static let instructionSets = [CK_ISA_BASELINE, CK_ISA_AVX2, CK_ISA_AVX512].filter { $0.rawValue <= ck_isa_best().rawValue }
 
   private struct Outcome {
-    var logits, gradient, inference: [Float]
+    var logits, inference: [Float]
+    /// Of every trainable parameter, in the network's order.
+    var gradients: [(name: String, values: [Float])]
   }
 
   private static func run(_ configuration: NetworkConfiguration, fuse: Bool) throws -> Outcome {
@@ -43,15 +45,28 @@ import Testing
     let logits = read(program.logits)
     program.logitsGradient.update(from: upstream, count: upstream.count)
     program.backward(accumulate: false)
-    let gradient = memory.parameters.indices.filter { memory.parameters[$0].declaration.trainable }.flatMap {
-      Array(UnsafeBufferPointer(start: memory.gradient($0), count: memory.parameters[$0].declaration.count))
+    let gradients = memory.parameters.indices.filter { memory.parameters[$0].declaration.trainable }.map {
+      let values = Array(UnsafeBufferPointer(start: memory.gradient($0), count: memory.parameters[$0].declaration.count))
+      return (memory.parameters[$0].name, values)
     }
-    return Outcome(logits: logits, gradient: gradient, inference: read(inference.logits))
+    return Outcome(logits: logits, inference: read(inference.logits), gradients: gradients)
   }
 
-  private func relative(_ a: [Float], _ b: [Float]) -> Double {
-    let distance = zip(a, b).reduce(0.0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }
-    return (distance / b.reduce(1e-30) { $0 + Double($1) * Double($1) }).squareRoot()
+  private func norm(_ a: [Float]) -> Double { a.reduce(0.0) { $0 + Double($1) * Double($1) }.squareRoot() }
+  private func distance(_ a: [Float], _ b: [Float]) -> Double {
+    zip(a, b).reduce(0.0) { $0 + (Double($1.0) - Double($1.1)) * (Double($1.0) - Double($1.1)) }.squareRoot()
+  }
+  private func relative(_ a: [Float], _ b: [Float]) -> Double { distance(a, b) / max(norm(b), 1e-15) }
+
+  /// A ReLU beside its kink may rightly go the other way: of a million, a few do, and each moves the gradient by about 1e-3 of itself. A wrong
+  /// kernel moves it by more than 0.1 (the Keras cases, drawn away from kinks, agree to 1e-4). All together the gradients hide a small
+  /// parameter's, so each is looked at by itself as well; a bias before batch norm has none, but for what rounding leaves.
+  private func check(_ found: Outcome, against expected: Outcome, _ name: String) {
+    #expect(relative(found.gradients.flatMap(\.values), expected.gradients.flatMap(\.values)) < 1e-2, "gradient, \(name)")
+    let largest = expected.gradients.map { norm($0.values) }.max()!
+    for (a, b) in zip(found.gradients, expected.gradients) {
+      #expect(distance(a.values, b.values) <= 5e-2 * norm(b.values) + 1e-5 * largest, "gradient of \(b.name), \(name)")
+    }
   }
 
   @Test(arguments: networks) func everyPathAgreesWithPlainLoops(_ configuration: NetworkConfiguration) throws {
@@ -65,12 +80,10 @@ import Testing
       let fast = try isa.use { try Self.run(still, fuse: true) }
       #expect(relative(fast.inference, plain.inference) < 1e-5, "inference, \(name)")
       #expect(relative(fast.logits, plain.logits) < 1e-5, "training forward, \(name)")
-      // A ReLU beside its kink may rightly go the other way: of a million, a few do, and each moves the gradient by about
-      // 1e-3 of itself. A wrong kernel moves it by more than 0.1 (the Keras cases, drawn away from kinks, agree to 1e-4).
-      #expect(relative(fast.gradient, plain.gradient) < 1e-2, "gradient, \(name)")
+      check(fast, against: plain, name)
       let withDropout = try isa.use { try Self.run(configuration, fuse: true) }
       #expect(relative(withDropout.logits, dropped.logits) < 1e-5, "drop-out, \(name)")
-      #expect(relative(withDropout.gradient, dropped.gradient) < 1e-2, "drop-out gradient, \(name)")
+      check(withDropout, against: dropped, "drop-out, \(name)")
     }
   }
 }
