@@ -65,9 +65,12 @@ extension ReportData {
     switch (claim.test, metric.source) {
     case ("paired_bootstrap", .image(let score)):
       let (sides, images) = scores(claim, score, at: seeds)
-      (row.images, row.seeds) = (images, sides.map(\.count).min())
+      let trainings = names(claim).map { hasSeeds($0) ? means(of: $0, score) : [] }
+      row.images = images
+      row.seeds = zip(sides, trainings).filter { !$1.isEmpty }.map(\.0.count).min()
+      row.seedDegrees = trainings.map { max(0, $0.count - 1) }.reduce(0, +)
       guard images >= Bootstrap.fewestImages else { break }
-      let bootstrap = Bootstrap(sides) { claim.quantity($0[0], $0.count > 1 ? $0[1] : theirs) }
+      let bootstrap = Bootstrap(sides, trainings: trainings) { claim.quantity($0[0], $0.count > 1 ? $0[1] : theirs) }
       tested(bootstrap.quantity, bootstrap.low, bootstrap.high, bootstrap.p(at:))
     case ("over_seeds", .training(let value)):
       let quantities = quantitiesBySeed(claim, value)
@@ -88,11 +91,21 @@ extension ReportData {
   }
 
   /// Of two trials, the seeds that both have: at one seed they train and validate on the same patches, so that what is compared is the networks.
-  /// nil, all there are, where they share none, and for times, which are compared by their turn.
+  /// nil, all there are, where they share none, where one is a threshold, which no seed changes, and for times, which are compared by their turn.
   private func comparedSeeds(_ claim: Claim, _ metric: Metric) -> Set<Int>? {
-    guard case .trial(let name) = claim.reference, !metric.isClock else { return nil }
+    guard case .trial(let name) = claim.reference, !metric.isClock, hasSeeds(claim.trial), hasSeeds(name) else { return nil }
     let shared = Set(seeds(of: claim.trial)).intersection(seeds(of: name))
     return shared.isEmpty ? nil : shared
+  }
+
+  /// The trials it compares: two, or one with a number.
+  private func names(_ claim: Claim) -> [String] {
+    if case .trial(let name) = claim.reference { [claim.trial, name] } else { [claim.trial] }
+  }
+
+  /// Whether its seeds differ: a threshold is not trained, and of test images its one trial stands for all.
+  private func hasSeeds(_ trial: String) -> Bool {
+    seeds(of: trial).count > 1 || (trials.first { $0.trial == trial }.flatMap { ModelSettings.Architecture(rawValue: $0.architecture) }?.isNetwork ?? true)
   }
 
   private func mean(_ metric: Metric, of reference: Claim.Reference, at seeds: Set<Int>?) -> Double? {
@@ -102,18 +115,39 @@ extension ReportData {
     }
   }
 
-  /// For the trial and, where it is one, the reference: `[seed][image]`, over the images that are not empty in any of them, and their number.
-  private func scores(_ claim: Claim, _ score: (ImageScore) -> Double, at compared: Set<Int>?) -> (sides: [[[Double]]], images: Int) {
-    var names = [claim.trial]
-    if case .trial(let name) = claim.reference { names.append(name) }
-    let tables = names.map { name in
-      seeds(of: name).filter { compared?.contains($0) ?? true }.map { seed in
-        Dictionary(
-          images.filter { $0.trial == name && $0.seed == seed && !$0.score.empty }.map { ($0.score.image, score($0.score)) }, uniquingKeysWith: { $1 })
+  /// For the trial and, where it is one, the reference: `[seed][image]`, and the number of images. Two trials are paired by seed and image, for on
+  /// validation images each seed has its own; where they have no seeds in common, by image.
+  private func scores(_ claim: Claim, _ score: (ImageScore) -> Double, at compared: Set<Int>?) -> (sides: [[[Double?]]], images: Int) {
+    let compares = names(claim)
+    var tables = compares.map { byImage($0, score, among: compares) }
+    if let compared {
+      tables = tables.map { $0.filter { compared.contains($0.seed) } }
+      for place in tables[0].indices {
+        let images = tables.map { Set($0[place].scores.keys) }.reduce(Set(tables[0][place].scores.keys)) { $0.intersection($1) }
+        for side in tables.indices { tables[side][place].scores = tables[side][place].scores.filter { images.contains($0.key) } }
       }
+    } else if compares.count > 1 {
+      let images = tables.joined().map { Set($0.scores.keys) }
+      let shared = images.dropFirst().reduce(images[0]) { $0.intersection($1) }
+      for side in tables.indices { for place in tables[side].indices { tables[side][place].scores = tables[side][place].scores.filter { shared.contains($0.key) } } }
     }
-    let shared = tables.joined().dropFirst().reduce(Set(tables[0][0].keys)) { $0.intersection($1.keys) }.sorted()
-    return (tables.map { $0.map { table in shared.map { table[$0]! } } }, shared.count)
+    let images = Set(tables.joined().flatMap(\.scores.keys)).sorted()
+    return (tables.map { $0.map { table in images.map { table.scores[$0] } } }, images.count)
+  }
+
+  /// The mean score of each training of a trial, over its images.
+  private func means(of trial: String, _ score: (ImageScore) -> Double) -> [Double] {
+    byImage(trial, score, among: [trial]).compactMap { $0.scores.sorted { $0.key < $1.key }.map(\.value).mean }
+  }
+
+  /// A trial's scores by seed and image. One without nuclei in which nothing was found has none, and counts as 1 where another of `trials` found something there:
+  /// who is silent there is right.
+  private func byImage(_ trial: String, _ score: (ImageScore) -> Double, among trials: [String]) -> [(seed: Int, scores: [String: Double])] {
+    let counted = Set(images.filter { trials.contains($0.trial) && !$0.score.empty }.map(\.score.image))
+    return seeds(of: trial).sorted().map { seed in
+      let rows = images.filter { $0.trial == trial && $0.seed == seed && counted.contains($0.score.image) }
+      return (seed, Dictionary(rows.map { ($0.score.image, $0.score.empty ? 1 : score($0.score)) }, uniquingKeysWith: { $1 }))
+    }
   }
 
   /// The claim's quantity, one a seed that both sides have.
@@ -130,11 +164,11 @@ extension ReportData {
     }
   }
 
-  /// Whether the times of both sides were taken in turn: else the machine may have changed between them.
+  /// Whether the times of both sides were taken in turn, with as many threads: else the machine may have changed between them.
   private func areOfOneTurn(_ claim: Claim) -> Bool {
     guard case .trial(let name) = claim.reference else { return true }
-    let turns = Set((mainTimings(of: claim.trial) + mainTimings(of: name)).map(\.turn))
-    return turns.count == 1 && turns != [nil]
+    let timings = mainTimings(of: claim.trial) + mainTimings(of: name)
+    return Set(timings.map(\.turn)).count == 1 && timings[0].turn != nil && Set(timings.map(\.threads)).count == 1
   }
 
   private func passes(of trial: String) -> [Double] { mainTimings(of: trial).flatMap(\.passes) }

@@ -7,6 +7,7 @@ struct ClaimsSection {
   var claims: [ClaimRow]
   var clockClaims: [ClaimRow]
   var scored: ScoredImages
+  var hasImagesWithoutNuclei: Bool
   /// Trials are missing, or failed: what is said may change.
   var isInterim: Bool
 
@@ -23,14 +24,16 @@ struct ClaimsSection {
 
   private func tally(_ rows: [ClaimRow], _ what: String) -> String {
     let counts = [ClaimRow.Verdict.holds, .doesNotHold, .open].map { verdict in rows.count { $0.verdict == verdict.rawValue } }
-    return "Of \(Markdown.count(rows.count, "claim")) \(what): \(counts[0]) hold\(counts[0] == 1 ? "s" : ""), \(counts[1]) do\(counts[1] == 1 ? "es" : "") not hold, "
+    let compared = Set(rows.map { [$0.metric] + [$0.trial, $0.reference].sorted() }).count
+    let shared = compared < rows.count ? ", which rest on \(Markdown.count(compared, "comparison"))" : ""
+    return "Of \(Markdown.count(rows.count, "claim")) \(what)\(shared): \(counts[0]) hold\(counts[0] == 1 ? "s" : ""), \(counts[1]) do\(counts[1] == 1 ? "es" : "") not hold, "
       + "\(counts[2]) cannot be told\(wanting(rows)).\(alone(rows))"
   }
 
   /// How many verdicts are of these trainings, and may be others of other trainings.
   private func alone(_ rows: [ClaimRow]) -> String {
     let count = rows.count(where: \.isOfItsTrainingsAlone)
-    return count == 0 ? "" : " Of the verdicts, \(count) \(count == 1 ? "is" : "are") for these trainings only: they compare one seed a side."
+    return count == 0 ? "" : " Of the verdicts, \(count) \(count == 1 ? "is" : "are") for these trainings only: they compare one training a side."
   }
 
   /// What keeps claims out of the table.
@@ -51,8 +54,9 @@ struct ClaimsSection {
       if let low = row.low, let high = row.high {
         if let level = level(row) { "\(metric.print(level + low)) … \(metric.print(level + high))" } else { "\(number(low, row, metric)) … \(amount(high, row, metric))" }
       } else { "–" }
+    let ofPasses = row.low != nil && row.test == "every_pass" ? " (all passes)" : ""
     return [
-      Markdown.plain(row.claim) + mark, metric.label, measured, asked(row, metric), row.difference == nil ? "–" : amount(row.difference, row, metric), interval,
+      Markdown.plain(row.claim) + mark, metric.label, measured, asked(row, metric), row.difference == nil || level(row) != nil ? "–" : amount(row.difference, row, metric), interval + ofPasses,
       pValue(row.pHolm), judgedBy(row), "**\(row.verdict)**\(row.isOfItsTrainingsAlone ? ", for these trainings" : "")",
     ]
   }
@@ -102,15 +106,16 @@ struct ClaimsSection {
     func asks(_ test: String) -> Bool { (claims + clockClaims).contains { $0.test == test } }
     var notes: [String] = []
     if asks("paired_bootstrap") {
-      let seeds = claims.filter { $0.test == "paired_bootstrap" }.compactMap(\.seeds).min() ?? 0
+      let isWithoutSpread = claims.contains { $0.test == "paired_bootstrap" && $0.seedDegrees == 0 }
       notes.append(
         "*Paired bootstrap*: \(Numbers.grouped(Bootstrap.resamples)) resamples; each draws the \(scored.name) with replacement, the same for both sides, and, "
-          + "from two seeds on, moves each side's mean by the seeds' error as Student's t has it, their standard deviation pooled over both sides; percentile interval, not "
-          + "corrected, and two-sided p. Two trials are compared at the seeds both have."
-          + (seeds < 2 ? " With one seed interval and verdict say what other \(scored.name) might give of these trainings, not what other trainings would." : ""))
+          + "where a side has two trainings or more, moves each side's mean by the seeds' error as Student's t has it, their standard deviation pooled over all trainings of both sides; "
+          + "percentile interval, not corrected, and two-sided p. Two trials are compared at the seeds both have; a threshold, which no seed changes, at all of the other's."
+          + (hasImagesWithoutNuclei ? " An image without nuclei counts as 1 for the side that finds none there, where the other finds some." : "")
+          + (isWithoutSpread ? " Where each side is one training, interval and verdict say what other \(scored.name) might give of these trainings, not what other trainings would." : ""))
     }
     if asks("over_seeds") {
-      notes.append("*Over seeds*: Student's t over trainings that differ in their seed, paired by seed; one training alone tells nothing of others. Per cent are averaged over seeds.")
+      notes.append("*Over seeds*: Student's t over trainings that differ in their seed, paired by seed; one training alone tells nothing of others, nor do values all alike. Per cent are averaged over seeds.")
     }
     if asks("every_pass") {
       notes.append(
@@ -119,7 +124,7 @@ struct ClaimsSection {
     }
     if asks("exact") { notes.append("*Exact*: the numbers themselves; what a network's structure fixes needs no test.") }
     notes.append(
-      "A claim holds where the difference lies in the range asked for and p, Holm-corrected over all tested claims of this report, is below 0.05; it does not hold where it "
+      "A claim holds where the difference, or the level itself, lies in the range asked for and p, Holm-corrected over all tested claims of this report, is below 0.05; it does not hold where it "
         + "lies outside and p is below 0.05; else it cannot be told. Points are hundredths of a score, per cent are of the second value."
         + (claims.isEmpty ? "" : " Unrounded: [claims.csv](claims.csv)."))
     if isInterim { notes.append("Trials are missing: with them, verdicts may change.") }
@@ -128,8 +133,8 @@ struct ClaimsSection {
 }
 
 extension ClaimRow {
-  /// Told, of images, from one seed a side.
-  fileprivate var isOfItsTrainingsAlone: Bool { p != nil && images != nil && seeds == 1 && verdict != Verdict.open.rawValue }
+  /// Told, of images, from one training a side.
+  fileprivate var isOfItsTrainingsAlone: Bool { p != nil && images != nil && seedDegrees == 0 && verdict != Verdict.open.rawValue }
 
   /// Whether all that it compares is there.
   fileprivate var isMeasured: Bool { trialMean != nil && referenceMean != nil }

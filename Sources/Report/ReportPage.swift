@@ -19,7 +19,7 @@ struct ReportPage {
   }
 
   private func claimsText() -> String {
-    ClaimsSection(claims: claims, clockClaims: clockClaims, scored: inputs.scored, isInterim: data.trials.contains { $0.status != "done" }).text()
+    ClaimsSection(claims: claims, clockClaims: clockClaims, scored: inputs.scored, hasImagesWithoutNuclei: data.images.contains { $0.score.nuclei == 0 }, isInterim: data.trials.contains { $0.status != "done" }).text()
   }
 
   private func heading() -> String {
@@ -95,7 +95,7 @@ struct ReportPage {
 
   /// The paper's time on its own processor, for the row of ours.
   private func gpuTime(_ metric: Metric, _ name: String, _ ours: Double?) -> String {
-    guard metric.key == "ms_per_patch", let time = inputs.report.published.last(where: { $0.trial == name })?.values["gpu_ms_per_patch"] else { return "" }
+    guard metric.key == "ms_per_patch", let time = inputs.report.published.last(where: { $0.trial == name && $0.values["gpu_ms_per_patch"] != nil })?.values["gpu_ms_per_patch"] else { return "" }
     return "<br>published \(metric.print(time)) (GPU)" + (ours.map { "; Δ \(metric.printDifference($0 - time))" } ?? "")
   }
 
@@ -196,12 +196,13 @@ struct ReportPage {
   private func curves() -> String {
     guard figures.contains("losses.svg"), let figure = LossFigure(data) else { return "" }
     let shared = figure.curves.contains { $0.others > 0 } ? " Trials that share a training share its curves." : ""
+    let means = figure.curves.contains { $0.seeds.count > 1 } ? ": the mean over seeds, which need be no training's; each seed thin behind it" : ""
     return """
       ## Loss curves
 
       ![Loss against epoch, one \(figure.hasPanels ? "panel" : "colour") a trial](figures/losses.svg)
 
-      Validation loss against epoch (thick), training loss dashed; the paper's Fig. 1.\(shared)
+      Validation loss against epoch (thick\(means)), training loss dashed; the paper's Fig. 1.\(shared)
 
       """
   }

@@ -156,6 +156,8 @@ struct ClaimRow: CSVRow, Equatable {
   var p: Double?, pHolm: Double?
   /// What was resampled, or averaged over.
   var images: Int?, seeds: Int?
+  /// Degrees of freedom of the seeds' spread, from all trainings of both sides; of scores.
+  var seedDegrees: Int?
   var verdict = Verdict.open.rawValue
   /// One of `ReportSettings.tests`.
   var test = ""
@@ -181,7 +183,7 @@ struct ClaimRow: CSVRow, Equatable {
       .text("unit", \.unit), .number("at_least", \.atLeast), .number("at_most", \.atMost), .number("difference", \.difference),
       .number("low", \.low), .number("high", \.high), .number("trial_mean", \.trialMean), .number("reference_mean", \.referenceMean),
       .number("p", \.p), .number("p_holm", \.pHolm), .integer("images", \.images), .integer("seeds", \.seeds),
-      .text("verdict", \.verdict), .text("test", \.test),
+      .text("verdict", \.verdict), .text("test", \.test), .integer("seed_degrees", \.seedDegrees),
     ]
   }
 }

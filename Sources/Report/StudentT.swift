@@ -8,9 +8,9 @@ struct StudentT: Equatable {
   private var standardError: Double
   private var degrees: Int
 
-  /// nil for fewer than two values: one training says nothing of others.
+  /// nil for fewer than two values, and for values all alike, as whole numbers and those that end at 0 may be: neither says how far others lie.
   init?(_ values: [Double]) {
-    guard let mean = values.mean, let deviation = values.sampleDeviation else { return nil }
+    guard let mean = values.mean, let deviation = values.sampleDeviation, deviation > 0 else { return nil }
     (self.mean, standardError, degrees) = (mean, deviation / Double(values.count).squareRoot(), values.count - 1)
     let reach = Self.quantile(0.95, degrees: degrees) * standardError
     (low, high) = (mean - reach, mean + reach)
@@ -18,8 +18,7 @@ struct StudentT: Equatable {
 
   /// Two-sided p of the true mean being `value`.
   func p(at value: Double) -> Double {
-    guard standardError > 0 else { return mean == value ? 1 : 0 }
-    return 1 - Self.central(abs(mean - value) / standardError, degrees: degrees)
+    1 - Self.central(abs(mean - value) / standardError, degrees: degrees)
   }
 
   /// The share of t's distribution between −t and t (Abramowitz & Stegun 26.7.3 and 26.7.4, exact for whole degrees of freedom).

@@ -98,8 +98,19 @@ struct ReportData {
 
   func seeds(of trial: String) -> [Int] { trials.filter { $0.trial == trial && $0.status == "done" }.map(\.seed) }
 
-  /// Of a trial's times those that stand for it, one a seed.
-  func mainTimings(of trial: String) -> [TimingRecord] { timings.filter { $0.timing.trial == trial && $0.isMain }.map(\.timing) }
+  /// Of a trial's times those that stand for it, one a seed: in its own precision, with as many threads as most trials were timed with, so that
+  /// times side by side are of one kind; with its own number where they were not taken so.
+  func mainTimings(of trial: String) -> [TimingRecord] {
+    let threads = mainThreads
+    return timings.filter { $0.timing.trial == trial && $0.isMain }.map { own in
+      timings.first { $0.timing.isOf(own.timing) && $0.timing.threads == threads && $0.timing.precision == own.timing.precision }?.timing ?? own.timing
+    }
+  }
+
+  /// The number of threads that most trials' own times have; of two the larger.
+  private var mainThreads: Int? {
+    Dictionary(grouping: timings.filter(\.isMain), by: \.timing.threads).max { ($0.value.count, $0.key) < ($1.value.count, $1.key) }?.key
+  }
 
   /// - Parameter compared: the seeds that count; nil for all.
   func statistic(_ metric: Metric, of trial: String, at compared: Set<Int>? = nil) -> Statistic {
@@ -124,7 +135,6 @@ struct ReportData {
   /// One metric of one trial beside what was published of it.
   func row(_ metric: Metric, of trial: String, _ settings: ReportSettings) -> TableRow {
     let statistic = statistic(metric, of: trial)
-    // A later entry for the same trial wins where both give the metric.
     let published = settings.published.last { $0.trial == trial && $0.values[metric.key] != nil }
     let value = published?.values[metric.key], tolerance = published?.tolerance[metric.key]
     let difference = statistic.mean.flatMap { ours in value.map { ours - $0 } }
@@ -150,4 +160,9 @@ extension Sequence where Element: Hashable {
     var seen = Set<Element>()
     return filter { seen.insert($0).inserted }
   }
+}
+
+extension TimingRecord {
+  /// Whether both are of one trial and seed, taken in one turn.
+  fileprivate func isOf(_ other: TimingRecord) -> Bool { trial == other.trial && seed == other.seed && turn == other.turn }
 }

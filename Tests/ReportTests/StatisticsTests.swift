@@ -123,7 +123,8 @@ import Testing
     // Standard error 0.002/√3; t = 2.598 at 0.14 with two degrees of freedom.
     #expect(abs(t.mean - 0.143) < 1e-12 && abs(t.p(at: 0.14) - 0.1217) < 1e-3 && t.p(at: 0.143) > 0.999)
     #expect(abs(t.high - t.mean - 4.3026527 * 0.002 / 3.0.squareRoot()) < 1e-6)
-    #expect(StudentT([0.1]) == nil && StudentT([2, 2])?.p(at: 2) == 1 && StudentT([2, 2])?.p(at: 3) == 0)
+    // One training, and trainings all alike, say nothing of how far others lie.
+    #expect(StudentT([0.1]) == nil && StudentT([2, 2]) == nil)
   }
 
   @Test func holmStepsDown() {
@@ -162,11 +163,26 @@ import Testing
       claim("ms_per_patch", .alike, net, net, .init(.perCent, 5)),
     ]
     #expect(try data(inputs).claims(inputs.report, clock: true).map(\.verdict) == ["does not hold", "cannot be told", "holds", "holds"])
+    // Taken with one thread as well, and most trials so: times of one kind are compared.
+    var more = inputs
+    for timing in inputs.timings.dropFirst() {
+      var alone = timing
+      (alone.threads, alone.isMain) = (1, true)
+      more.timings[more.timings.firstIndex { $0.trial == timing.trial }!].isMain = false
+      more.timings.append(alone)
+    }
+    #expect(data(more).mainTimings(of: plus).map(\.threads) == [1])
+    #expect(try data(more).claims(inputs.report, clock: true).map(\.verdict) == ["cannot be told", "cannot be told", "cannot be told", "holds"])
+    more.timings.append(inputs.timings[0])
+    more.timings[more.timings.count - 1].threads = 1
+    more.timings[more.timings.count - 1].isMain = false
+    #expect(data(more).mainTimings(of: net).map(\.threads) == [1])
+    #expect(try data(more).claims(inputs.report, clock: true).map(\.verdict) == ["does not hold", "cannot be told", "holds", "holds"])
     inputs.timings[0].turn = "another"  // U-Net's: from one hour to the next the machine may change
     #expect(try data(inputs).claims(inputs.report, clock: true).map(\.verdict) == ["cannot be told", "cannot be told", "cannot be told", "holds"])
   }
 
-  /// U-Net at 0.500 and 0.501, U-Net++ at 0.551 and so on: a difference of one seed is of that seed alone, scores, losses and all.
+  /// U-Net at 0.400 and 0.501, U-Net++ at 0.551: a difference is of the seed that both have, but how far U-Net's trainings lie apart counts.
   @Test func twoTrialsAreComparedAtTheSeedsBothHave() throws {
     var inputs = MadeUp.table1
     inputs.expected = [.init(trial: "U-Net", seed: 1), .init(trial: "U-Net", seed: 2), .init(trial: "U-Net++", seed: 2)]
@@ -178,10 +194,51 @@ import Testing
     }
     let rows = try data(inputs).claims(inputs.report, clock: false)
     #expect(rows.map(\.seeds) == [1, 1] && abs(rows[0].difference! - 0.05) < 1e-9)
-    #expect(rows[0].verdict == "holds" && rows[1].verdict == "cannot be told")
+    #expect(rows.map(\.verdict) == ["cannot be told", "cannot be told"] && rows[0].seedDegrees == 1)
+    inputs.records[0] = MadeUp.record("U-Net", seed: 1, quality: 0.5)
+    #expect(try data(inputs).claims(inputs.report, clock: false)[0].verdict == "holds")
     #expect(rows[1].difference == inputs.records[2].validationLoss - inputs.records[1].validationLoss)
     inputs.expected.remove(at: 1)  // no seed in common: all of each
-    #expect(abs(try data(inputs).claims(inputs.report, clock: false)[0].difference! - 0.151) < 1e-9)
+    #expect(abs(try data(inputs).claims(inputs.report, clock: false)[0].difference! - 0.051) < 1e-9)
+  }
+
+  /// Otsu's threshold stands for every seed, and has no error of its own: against U-Net's three trainings the interval is Student's of one mean.
+  @Test func aThresholdIsComparedWithEveryTraining() throws {
+    var inputs = MadeUp.table1
+    inputs.expected = [1, 2, 3].map { .init(trial: "U-Net", seed: $0) } + [.init(trial: "Otsu", seed: 1)]
+    inputs.records = zip([1, 2, 3], [0.50, 0.53, 0.55]).map { MadeUp.record("U-Net", seed: $0, quality: $1) } + [MadeUp.record("Otsu", quality: 0.45)]
+    inputs.records[3].architecture = "otsu"
+    inputs.report.claims = [Claim("c", metric: "average_iou", .greater, "U-Net", .trial("Otsu"))]
+    let row = try data(inputs).claims(inputs.report, clock: false)[0]
+    let means = try [1, 2, 3].map { try #require(data(inputs).trials[$0 - 1].averageIoU) }, half = 4.3026527 * means.sampleDeviation! / 3.0.squareRoot()
+    #expect(row.seeds == 3 && row.seedDegrees == 2 && abs(row.difference! - (means.mean! - row.referenceMean!)) < 1e-12)
+    #expect(abs(row.high! - row.low! - 2 * half) < 0.1 * half, "\(row)")
+  }
+
+  /// Each seed has validation images of its own: two trials are paired by seed and image, not by the images that all seeds happen to share.
+  @Test func seedsWithOtherImagesArePairedWithinTheirSeed() throws {
+    var inputs = MadeUp.table1
+    inputs.expected = ["U-Net", "U-Net++"].flatMap { name in [1, 2].map { .init(trial: name, seed: $0) } }
+    inputs.records = inputs.expected.map { expected in
+      var record = MadeUp.record(expected.trial, seed: expected.seed, quality: expected.trial == "U-Net" ? 0.5 : 0.55)
+      for index in record.images.indices { record.images[index].image += " \(expected.seed)" }
+      return record
+    }
+    inputs.report.claims = [Claim("c", metric: "average_iou", .greater, "U-Net++", .trial("U-Net"))]
+    let row = try data(inputs).claims(inputs.report, clock: false)[0]
+    #expect(row.images == 24 && row.verdict == "holds" && abs(row.difference! - 0.05) < 1e-9)
+    #expect(abs(row.difference! - (row.trialMean! - row.referenceMean!)) < 1e-12)
+  }
+
+  /// Who finds nothing where there is nothing is right, and who finds something there is wrong.
+  @Test func silenceWhereThereIsNothingCounts() throws {
+    var inputs = MadeUp.table1
+    let loud = inputs.records.firstIndex { $0.trial == "U-Net++" }!, last = inputs.records[loud].images.count - 1
+    inputs.report.claims = [Claim("c", metric: "average_iou", .greater, "U-Net++", .trial("U-Net"))]
+    let silent = try data(inputs).claims(inputs.report, clock: false)[0]
+    (inputs.records[loud].images[last].empty, inputs.records[loud].images[last].averageIoU) = (false, 0)
+    let row = try data(inputs).claims(inputs.report, clock: false)[0]
+    #expect(silent.images == 12 && row.images == 13 && abs(row.difference! - (12 * silent.difference! - 1) / 13) < 1e-9)
   }
 
   @Test func lossesAreJudgedOverSeeds() throws {

@@ -91,9 +91,10 @@ struct Reporting {
   private var withoutKey: String {
     guard session.experiment.trials.contains(where: { $0.settings.model.architecture.isNetwork }) else { return "" }
     func text(_ value: Float) -> String { canonicalText(Double(value.description)!) }
-    return "kernels begin with He's normal distribution (truncated, variance 2 / fan-in), as in the public U-Net; biases at 0; "
+    return "kernels begin with He's normal distribution (truncated, variance 2 / fan-in), as in the public U-Net, and so do its last convolution and U-Net++'s transposed ones, to which the public codes leave Keras's default (Glorot); biases at 0; "
       + "Adam's ε is \(canonicalText(TrainingConfiguration.adamEpsilon)), batch norm's ε \(text(BatchNormalization.epsilon)) "
-      + "and its momentum \(text(BatchNormalization.momentum)), the defaults of Keras 2.2.4."
+      + "and its momentum \(text(BatchNormalization.momentum)), the defaults of Keras 2.2.4. Its running averages begin at 0 and 1, as in later versions of Keras; "
+      + "2.2.4 takes that beginning out again, which is of weight in the first few hundred steps."
   }
 
   /// One row a key that has an effect in some trial; where trials differ, each value with the trials that have it.
@@ -157,31 +158,28 @@ struct Reporting {
     // As the fingerprints have it: also where the data is not at hand.
     let digests = session.experiment.trials.indices.compactMap { session.graph.settings(ofTrial: $0)["data digest"] }
     let isSynthetic = settings.allSatisfy { $0.data.source == .synthetic }
-    let stated = try DurableFile.contents(of: session.folder.provenance).flatMap { try? JSONDecoder().decode([String: Stated].self, from: $0) }
+    let stated = try session.folder.stated()
     let entries = folders.values.compactMap { earlier.entry(of: $0.fingerprint) }
-    let instructionSets = entries.compactMap { $0.settings["instruction set"] }, processors = entries.flatMap(\.processors)
-    // Logs from before they named the processor leave it to what stands.
-    let unnamed = processors.contains(nil) ? stated?["processor"]?.text?.components(separatedBy: ", ") ?? [] : []
+    let instructionSets = entries.compactMap { $0.settings["instruction set"] }, trainThreads = Set(entries.compactMap { $0.timing?.timing.trainThreads }).sorted()
+    // Logs from before they named the processor leave it to the report of where they were made.
+    let processors = try entries.flatMap { entry in
+      try entry.processors.flatMap { try $0.map { [$0] } ?? session.reuse.processors(of: entry.folder.fingerprint) ?? session.folder.statedProcessors() }
+    }
     var rows = [
       ProvenanceRow(key: "program_version", value: Runner.version, clock: false),
       ProvenanceRow(key: "data_digest", value: isSynthetic ? "synthetic" : digests.isEmpty ? "not known" : distinct(digests), clock: false),
       ProvenanceRow(key: "instruction_set", value: distinct(instructionSets), clock: true),
       ProvenanceRow(key: "precision", value: distinct(settings.map(\.train.precision.rawValue)), clock: false),
-      ProvenanceRow(key: "processor", value: distinct(processors.compactMap(\.self) + unnamed), clock: true),
-      ProvenanceRow(key: "threads", value: "\(session.threads)", clock: true),
+      ProvenanceRow(key: "processor", value: distinct(processors), clock: true),
+      ProvenanceRow(key: "threads", value: trainThreads.isEmpty ? "\(session.threads)" : trainThreads.map(String.init).joined(separator: ", "), clock: true),
       ProvenanceRow(key: ResultsFolder.reportKey, value: report, clock: false),
     ]
-    guard !isNewRun, let stated else { return rows }
-    for place in rows.indices where ![ResultsFolder.reportKey, "instruction_set", "processor"].contains(rows[place].key) {
-      if let value = stated[rows[place].key]?.text { rows[place].value = value }
+    let madeAnew = [ResultsFolder.reportKey, "instruction_set", "processor"] + (trainThreads.isEmpty ? [] : ["threads"])
+    if isNewRun { return rows }
+    for place in rows.indices where !madeAnew.contains(rows[place].key) {
+      if let value = stated[rows[place].key] { rows[place].value = value }
     }
     return rows
-  }
-
-  /// A value of `provenance.json`: text, or something else that is made anew.
-  private struct Stated: Decodable {
-    var text: String?
-    init(from decoder: any Decoder) throws { text = try? decoder.singleValueContainer().decode(String.self) }
   }
 
   // MARK: Figures

@@ -64,11 +64,20 @@ struct ResultsFolder: Sendable {
 
   /// The report's fingerprint that `provenance.json` states; nil where there is no report.
   func reportFingerprint() -> Fingerprint? {
-    guard FileManager.default.fileExists(atPath: "\(path)/report.md"), let data = try? Data(contentsOf: URL(fileURLWithPath: provenance)) else {
-      return nil
-    }
-    return (((try? JSONSerialization.jsonObject(with: data)) as? [String: Any])?[Self.reportKey] as? String).map { Fingerprint($0) }
+    guard FileManager.default.fileExists(atPath: "\(path)/report.md") else { return nil }
+    return (try? stated())?[Self.reportKey].map { Fingerprint($0) }
   }
+
+  /// The texts that `provenance.json` states, by key; none where it is no JSON object.
+  /// - Throws: `UserError` (exit 5) where it is there and cannot be read.
+  func stated() throws -> [String: String] {
+    guard let data = try DurableFile.contents(of: provenance), let all = (try? JSONSerialization.jsonObject(with: data)) as? [String: Any] else { return [:] }
+    return all.compactMapValues { $0 as? String }
+  }
+
+  /// The processors that `provenance.json` states.
+  /// - Throws: as `stated`.
+  func statedProcessors() throws -> [String] { try stated()["processor"]?.components(separatedBy: ", ") ?? [] }
 }
 
 /// `trials/<fingerprint>/`.

@@ -27,8 +27,17 @@ struct Reuse: Sendable {
     }
   }
 
-  /// What the data of such settings was when another experiment ran on it.
-  func digest(of settings: DataSettings) -> String? { lenders.lazy.compactMap { $0.trials.digest(of: settings) }.first }
+  /// What the public data of such settings was when another experiment ran on it. A folder of one's own may be any.
+  func digest(of settings: DataSettings) -> String? {
+    guard settings.source == .dsb2018 else { return nil }
+    return lenders.lazy.compactMap { $0.trials.digest(of: settings) }.first
+  }
+
+  /// The processors that a lender of this trial names in its report, as the trial's own log does not.
+  /// - Throws: `UserError` (exit 5) where a lender's provenance is there and cannot be read.
+  func processors(of fingerprint: Fingerprint) throws -> [String]? {
+    try lenders.first { $0.folder.trial(fingerprint).hasScores }?.folder.statedProcessors()
+  }
 
   /// Finds the trials that have no scores in `folder` and stand finished elsewhere, best with their times; `snapshot` then counts as done what
   /// is there, and the report as to be made. `--only` limits what runs, and nothing of this does.
@@ -61,6 +70,8 @@ struct Reuse: Sendable {
     loans.removeAll { FileManager.default.fileExists(atPath: $0.to.path) }
     for trial in graph.experiment.trials.indices {
       let settings = graph.settings(ofTrial: trial), fingerprint = graph.fingerprint(ofTrial: trial)
+      // Of data that nobody knows nothing can be said to be alike.
+      guard settings["data digest"] != nil || graph.experiment.trials[trial].settings.data.source == .synthetic else { continue }
       guard own.entries(like: settings).isEmpty, !loans.contains(where: { $0.to.fingerprint == fingerprint }) else { continue }
       let finished = lenders.lazy.flatMap { $0.trials.entries(like: settings) }.map(\.folder).first(where: \.hasScores)
       if let finished { loans.append((finished, folder.trial(finished.fingerprint))) }

@@ -61,6 +61,8 @@ public enum Runner {
       if specs.count > 1, let out = options.out { own.out = "\(out)/\(experiment.name)" }
       let session = try Session(experiment, own, for: .run, surroundings)
       console.show(session.reuse.notes + session.damage)
+      // What is done needs no data; a place that is named and is not there is told all the same.
+      if options.data != nil || experiment.trials.contains(where: { !$0.settings.data.root.isEmpty }) { console.show(session.warnings) }
       if let same = sessions.first(where: { $0.session.folder.path == session.folder.path }) {
         throw UserError(
           "\(same.session.experiment.path) and \(experiment.path) would both write into \(session.folder.path)", exitCode: .badCommandOrSpec,
@@ -166,8 +168,7 @@ public enum Runner {
     surroundings.console.show(session.damage)
     if format == .text {
       surroundings.console.show(session.reuse.notes)
-      let missing = session.missingData.values.flatMap(\.diagnostics).sorted { $0.message < $1.message }
-      surroundings.console.show(missing.map { Diagnostic(.warning, $0.message, hints: $0.hints) })
+      surroundings.console.show(session.warnings)
     }
     surroundings.console.put(session.plan.rendered(as: format, expecting: try Expectation.ofTrials(session), notes: Expectation.notes(session)))
     return detailedExitCode && session.plan.hasWork ? .workToDo : .done

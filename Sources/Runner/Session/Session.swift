@@ -65,7 +65,9 @@ struct Session: Sendable {
       // Without the data, it is taken to be what the records were made of: a clone reports without it. Records do not say which folder that was, so
       // not where an experiment has several of the kind.
       guard all.count(where: { $0.source == settings.source && $0.selection == settings.selection }) == 1 else { return nil }
-      return earlier.digest(of: settings) ?? lenders.digest(of: settings)
+      if let digest = earlier.digest(of: settings) { return digest }
+      // Who names a place means that, and nothing that others had.
+      return settings.root.isEmpty && options.data == nil ? lenders.digest(of: settings) : nil
     }
     graph = ExperimentGraph(experiment, under: conditions)
     selected = try Self.select(graph, options.only)
@@ -136,6 +138,11 @@ struct Session: Sendable {
       Diagnostic(.error, "no scored image is called '\(image)'", at: place, hints: scored.first.map { ["for example: \($0.id)"] } ?? [])
     }
     if !faults.isEmpty { throw UserError(faults, exitCode: .badCommandOrSpec) }
+  }
+
+  /// What data is missing, as warnings.
+  var warnings: [Diagnostic] {
+    missingData.values.flatMap(\.diagnostics).sorted { $0.message < $1.message }.map { Diagnostic(.warning, $0.message, hints: $0.hints) }
   }
 
   /// Of each trial.

@@ -39,11 +39,13 @@ struct EarlierTrials: Sendable {
 
   func entry(of fingerprint: Fingerprint) -> Entry? { entries.last { $0.folder.fingerprint == fingerprint } }
 
-  /// Those of the same settings, whatever they ran on (instruction set, data that is not at hand), newest first.
+  /// Those of the same settings and the same data, as far as it is known, whatever instruction set they ran on, newest first.
   func entries(like settings: [String: String]) -> [Entry] {
-    func ofTheSpec(_ settings: [String: String]) -> [String: String] { settings.filter { $0.key.contains(".") || $0.key == "seed" } }
-    let wanted = ofTheSpec(settings)
-    return entries.reversed().filter { ofTheSpec($0.settings) == wanted }
+    func compared(_ others: [String: String]) -> [String: String] {
+      others.filter { $0.key != "instruction set" && ($0.key != "data digest" || settings[$0.key] != nil) }
+    }
+    let wanted = compared(settings)
+    return entries.reversed().filter { compared($0.settings) == wanted }
   }
 
   /// The digest of the data that the newest trial with such data settings was run on.
