@@ -86,6 +86,6 @@ let package = Package(
       "CZlib", "Diagnostics", "Files", "ExperimentSpec", "TensorCore", "Imaging", "Datasets", "ExperimentGraph", "NetworkGraph", "Architectures", "Engine", "Report", "Runner",
     ], fixtures: true),
     tests("CommandLineTests", []),
-    tests("RunnerTests", ["Runner", "Engine", "Exchange", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
+    tests("RunnerTests", ["Runner", "Architectures", "Engine", "Exchange", "Diagnostics", "ExperimentSpec", "ExperimentGraph", "Schedule", "Imaging", "Report"]),
   ]
 )

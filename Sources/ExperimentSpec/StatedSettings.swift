@@ -5,11 +5,8 @@ import Diagnostics
 extension TrialSettings {
   /// The keys that decide a mask, given the weights; drop-out, λ and the training have done their work.
   private static func decidesMasks(_ key: String) -> Bool {
-    if key.hasPrefix("preprocess.") { return true }
-    return [
-      "model.architecture", "model.base_filters", "model.depth", "model.upsampling", "model.normalization", "patches.size", "train.precision",
-      "evaluate.threshold", "evaluate.maximum_hole", "evaluate.minimum_object", "evaluate.connectivity",
-    ].contains(key)
+    if ["model.l2", "model.dropout", "evaluate.on", "evaluate.timing_passes"].contains(key) { return false }
+    return ["patches.size", "train.precision"].contains(key) || ["model.", "preprocess.", "evaluate."].contains { key.hasPrefix($0) }
   }
 
   /// Each such key's canonical text; a key without effect is left out.

@@ -87,4 +87,26 @@ extension Runs { @Suite struct BaselineTests {
     #expect(await bench.run(second, transcript: transcript, out: two) == .done)
     #expect(transcript.output.contains("right: train epoch 1/3"))
   }
+
+  /// The same settings on other images are another trial, also for a report, and also where those images are gone.
+  @Test func resultsOfOtherDataAreNotTakenOver() async throws {
+    let bench = try Bench(), folder = bench.folder.path
+    func spec(of images: String, extra: String = "", name: String) throws -> String {
+      try bench.spec(trials: "[{name: A, model.architecture: unet, train.epochs: 1, data: {source: folder, root: \(folder)/\(images)}}]", extra: extra, name: name)
+    }
+    for (images, seed) in [("left", 1), ("right", 2)] {
+      let surroundings = Transcript().surroundings(cache: folder)
+      #expect(try Runner.synthesizeData(to: "\(folder)/\(images)", training: 4, test: 2, side: 64, seed: seed, threads: 1, surroundings) == .done)
+    }
+    #expect(await bench.run(try spec(of: "left", name: "one"), out: "\(folder)/one") == .done)
+    let same = try spec(of: "left", extra: "reuse: [one]", name: "same"), other = try spec(of: "right", extra: "reuse: [one]", name: "other")
+    let transcript = Transcript()
+    #expect(await bench.run(same, transcript: transcript, out: "\(folder)/same") == .done)
+    #expect(!transcript.output.contains("train epoch"))
+    #expect(await bench.report(other) == .inputOrOutputFailed)
+    try FileManager.default.moveItem(atPath: "\(folder)/right", toPath: "\(folder)/away")
+    #expect(await bench.report(other) == .inputOrOutputFailed)
+    #expect(await bench.run(other, transcript: transcript) == .inputOrOutputFailed)
+    #expect(transcript.errors.contains("\(folder)/right"), "\(transcript.errors)")
+  }
 } }

@@ -1,3 +1,4 @@
+import Architectures
 import Foundation
 import Imaging
 import Report
@@ -72,4 +73,9 @@ import Testing
     try log.append(.epoch(phase: "train", epoch: 1, trainLoss: 1, validationLoss: 2, seconds: 4))
     #expect(try log.lines().trainingSeconds == 7)
   }
+}
+
+@Suite struct ArchitectureNamesTests {
+  /// Two lists that must name the same: the spec's, which knows no network, and the networks'.
+  @Test func everyArchitectureOfTheSpecIsThere() { #expect(Runner.architectures == architectures.map { $0.name }) }
 }
