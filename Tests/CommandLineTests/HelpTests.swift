@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What the parser says of a command, for tests that visit all of them.
-private struct Tree: Decodable {
+struct CommandTree: Decodable {
   struct Command: Decodable {
     struct Argument: Decodable {
       struct Name: Decodable { var kind: String, name: String }
@@ -23,7 +23,7 @@ private struct Tree: Decodable {
   var command: Command
 
   static func read() throws -> Command {
-    try JSONDecoder().decode(Tree.self, from: Data(Program.run(["--experimental-dump-help"]).output.utf8)).command
+    try JSONDecoder().decode(CommandTree.self, from: Data(Program.run(["--experimental-dump-help"]).output.utf8)).command
   }
 }
 
@@ -32,13 +32,13 @@ private struct Tree: Decodable {
     let alone = try Program.run([])
     #expect(alone.code == 0 && alone.errors.isEmpty)
     for command in ["runner experiments/quickstart.yaml", "runner predict ", "runner evaluate "] { #expect(alone.output.contains(command)) }
-    for command in try Tree.read().subcommands ?? [] where command.commandName != "help" { #expect(alone.output.contains(command.commandName)) }
+    for command in try CommandTree.read().subcommands ?? [] where command.commandName != "help" { #expect(alone.output.contains(command.commandName)) }
     #expect(alone.output.split(separator: "\n").allSatisfy { $0.count <= 140 })
   }
 
   /// Every command, those below `data` too: says what it does, has an example whose options it knows, and says what each argument is.
   @Test func everyHelpHasAnExample() throws {
-    let root = try Tree.read(), commands = root.below
+    let root = try CommandTree.read(), commands = root.below
     #expect(commands.count >= 17)
     for command in commands {
       let name = command.words.joined(separator: " "), help = try Program.run(command.words + ["--help"])
@@ -79,7 +79,7 @@ private struct Tree: Decodable {
     }
     let same = try String(contentsOfFile: file, encoding: .utf8) == page.output
     #expect(same, "scripts/runner.1 is not what `runner manual` prints: RECORD_GOLDENS=1 writes it anew")
-    for command in try Tree.read().below where command.subcommands == nil {
+    for command in try CommandTree.read().below where command.subcommands == nil {
       #expect(page.output.contains(".SS \"runner \(command.words.joined(separator: " "))\""), "\(command.words)")
     }
     for code in ["0 done", "1 some", "2 the command", "5 input missing", "6 damaged"] { #expect(page.output.contains(code)) }

@@ -1,4 +1,5 @@
 import Foundation
+import Testing
 
 /// The program itself, as `swift test` builds it: what a user meets, parsing and exit codes included.
 enum Program {
@@ -43,8 +44,11 @@ enum Program {
   }
 }
 
+/// Without it the tests of the command line are skipped, and so is what measures the program's memory: that must not pass for success.
+@Test func theProgramIsBuilt() { #expect(Program.isBuilt, "\(Program.path) is not there: swift build --product runner") }
+
 /// A folder of its own that goes when it is let go.
-final class Workplace {
+final class Workplace: Sendable {
   let path = NSTemporaryDirectory() + "/runner-cli-\(UUID().uuidString)"
   init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
   deinit { try? FileManager.default.removeItem(atPath: path) }

@@ -163,7 +163,7 @@ class Trials:
         run = Run(self.runner, self.short, out, "--executor", "slurm", environment=environment)
         code = run.wait()
         said = run.said().strip().splitlines()
-        fine = code == 5 and "sbatch is not to be found" in said[0] or "squeue is not to be found" in said[0]
+        fine = code == 5 and ("sbatch is not to be found" in said[0] or "squeue is not to be found" in said[0])
         # Nothing to compare but what a local run makes of the folder.
         local = Run(self.runner, self.short, out).wait()
         return self.short, local if fine else f"exit {code}: {said}", 0, f"exit 5: {said[0]}"
