@@ -149,6 +149,19 @@ extension Runs { @Suite struct RunTests {
     #expect(await bench.run(spec) == .inputOrOutputFailed)
   }
 
+  /// As in a clone, where patches and weights are not at hand: making them for another trial is nothing to one that is done.
+  @Test func whatIsDoneIsLeftAlone() async throws {
+    let bench = try Bench(), spec = try bench.spec(), transcript = Transcript()
+    #expect(await bench.run(spec) { $0.only = ["U-Net"] } == .done)
+    let trial = try #require(try bench.trials()["U-Net"])
+    try FileManager.default.removeItem(atPath: "\(bench.results)/cache")
+    try FileManager.default.removeItem(atPath: trial.weights)
+    let log = try Data(contentsOf: URL(fileURLWithPath: trial.log.path))
+    #expect(await bench.run(spec, transcript: transcript) == .done)
+    #expect(try Data(contentsOf: URL(fileURLWithPath: trial.log.path)) == log)
+    #expect(!transcript.output.contains("U-Net: ") && transcript.output.contains("U-Net+: average IoU"), "\(transcript.output)")
+  }
+
   /// Times of one turn are what claims on times are judged by: taken so by the run that does the last trial, and again on demand.
   @Test func timesAreTakenInTurn() async throws {
     let bench = try Bench(), transcript = Transcript()

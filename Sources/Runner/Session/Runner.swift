@@ -90,14 +90,9 @@ public enum Runner {
     var session = planned
     var lock: ResultsLock?
     if session.plan.hasWork || options.retime {
-      var hasWaited = false
-      let wait = { (message: String) in
-        hasWaited = true
-        console.say(.message(message))
-      }
-      lock = try ResultsLock(session.folder, waiting: options.wait ? wait : nil)
-      // The other run has left results.
-      if hasWaited { session = try Session(session.experiment, options, for: .run, surroundings) }
+      lock = try ResultsLock(session.folder, waiting: options.wait ? { console.say(.message($0)) } : nil)
+      // Another run may have left results since: while this one waited, or just before.
+      session = try Session(session.experiment, options, for: .run, surroundings)
     }
     defer { withExtendedLifetime(lock) {} }
     guard session.plan.hasWork || options.retime else {

@@ -25,8 +25,9 @@ extension Session {
     return experiment.trials.indices.contains { !earlier.entries(like: graph.settings(ofTrial: $0)).isEmpty }
   }
 
+  /// The trials whose scores or times are to be made: all else is made for these, also where trials that are done share it.
   static func open(_ plan: Plan, _ selected: [Int]) -> [Int] {
-    let working = Set(plan.work.filter { $0.job.kind != .report }.flatMap(\.job.trials))
+    let working = Set(plan.work.filter { [.evaluate, .time].contains($0.job.kind) }.flatMap(\.job.trials))
     return selected.filter(working.contains)
   }
 

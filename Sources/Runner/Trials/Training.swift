@@ -101,7 +101,7 @@ struct Trainings: Sendable {
     let split = store.split(settings.patches, seed: settings.seed)
     guard !split.training.isEmpty, !split.validation.isEmpty else {
       throw UserError(
-        "\(store.count) patches cannot be split into training and validation", exitCode: .inputOrOutputFailed,
+        "\(store.count) patch\(store.count == 1 ? "" : "es") cannot be split into training and validation", exitCode: .badCommandOrSpec,
         hints: ["give more images, or smaller patches (patches.size)"])
     }
     let trainer = try Trainer(

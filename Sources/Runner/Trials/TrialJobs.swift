@@ -124,8 +124,8 @@ struct TrialJobs: Sendable {
     }
   }
 
-  /// Whether the same trial may succeed when it is tried again: input or output failed, or memory was short. A loss that is not a number and
-  /// damaged data are the same every time.
+  /// Whether the same trial may succeed when it is tried again: input or output failed, or memory was short. A loss that is not a number,
+  /// damaged data and too few images are the same every time.
   private static func mayPass(_ error: any Error) -> Bool {
     (error as? UserError)?.exitCode == .inputOrOutputFailed || error is OutOfMemory
   }
@@ -159,7 +159,7 @@ struct TrialJobs: Sendable {
   private func evaluateBaseline(_ trial: Int, _ folder: TrialFolder) throws {
     let settings = session.experiment.trials[trial].settings, data = session.data(ofTrial: trial), images = data.scoredImages(settings)
     guard !images.isEmpty else {
-      throw UserError("no image is left to be scored", exitCode: .inputOrOutputFailed, hints: ["give more images, or a larger patches.validation_fraction"])
+      throw UserError("no image is left to be scored", exitCode: .badCommandOrSpec, hints: ["give more images, or a larger patches.validation_fraction"])
     }
     let patches = try patches.scored(ofTrial: trial)
     display.begin(trial, .evaluate, of: images.count)
