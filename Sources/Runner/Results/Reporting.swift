@@ -161,9 +161,15 @@ struct Reporting {
     let stated = try session.folder.stated()
     let entries = folders.values.compactMap { earlier.entry(of: $0.fingerprint) }
     let instructionSets = entries.compactMap { $0.settings["instruction set"] }, trainThreads = Set(entries.compactMap { $0.timing?.timing.trainThreads }).sorted()
-    // Logs from before they named the processor leave it to the report of where they were made.
+    // Logs from before they named the processor leave it to the report of where they were made, and where that names several to what stands here.
+    let own = try session.folder.statedProcessors()
     let processors = try entries.flatMap { entry in
-      try entry.processors.flatMap { try $0.map { [$0] } ?? session.reuse.processors(of: entry.folder.fingerprint) ?? session.folder.statedProcessors() }
+      try entry.processors.flatMap { named -> [String] in
+        if let named { return [named] }
+        guard let lent = try session.reuse.processors(of: entry.folder.fingerprint) else { return own }
+        let shared = lent.filter(own.contains)
+        return lent.count == 1 || shared.isEmpty ? lent : shared
+      }
     }
     var rows = [
       ProvenanceRow(key: "program_version", value: Runner.version, clock: false),
