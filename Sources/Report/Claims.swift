@@ -77,13 +77,13 @@ extension ReportData {
       row.seeds = quantities.count
       guard let t = StudentT(quantities) else { break }
       tested(t.mean, t.low, t.high, t.p(at:))
-    case ("every_pass", .clock):
-      // Every pass of one side against every pass of the other: with five against five, all on one side has a chance of 1 in 126 (rank test).
+    case ("rank_sum", .clock):
+      // Of a network at rest times do not hang on the seed: the passes of all its trainings are passes of one network.
       guard areOfOneTurn(claim) else { break }
-      let ours = passes(of: claim.trial), theirs = if case .trial(let name) = claim.reference { passes(of: name) } else { [theirs] }
-      guard let low = ours.min(), let high = ours.max(), ours.count >= 4, theirs.count == 1 || theirs.count >= 4 else { break }
-      (row.low, row.high) = (claim.quantity(low, theirs.max()!), claim.quantity(high, theirs.min()!))
-      row.verdict = claim.verdict(low: row.low!, high: row.high!).rawValue
+      let passes = names(claim).map(passes(of:))
+      let ranks = passes.count > 1 ? RankSum(passes[0], passes[1], quantity: claim.quantity) : RankSum(passes[0]) { claim.quantity($0, theirs) }
+      guard let ranks else { break }
+      tested(row.difference!, ranks.low, ranks.high, ranks.p(at:))
     default:
       row.verdict = claim.verdict(low: row.difference!, high: row.difference!).rawValue
     }

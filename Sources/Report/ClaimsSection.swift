@@ -54,9 +54,8 @@ struct ClaimsSection {
       if let low = row.low, let high = row.high {
         if let level = level(row) { "\(metric.print(level + low)) … \(metric.print(level + high))" } else { "\(number(low, row, metric)) … \(amount(high, row, metric))" }
       } else { "–" }
-    let ofPasses = row.low != nil && row.test == "every_pass" ? " (all passes)" : ""
     return [
-      Markdown.plain(row.claim) + mark, metric.label, measured, asked(row, metric), row.difference == nil || level(row) != nil ? "–" : amount(row.difference, row, metric), interval + ofPasses,
+      Markdown.plain(row.claim) + mark, metric.label, measured, asked(row, metric), row.difference == nil || level(row) != nil ? "–" : amount(row.difference, row, metric), interval,
       pValue(row.pHolm), judgedBy(row), "**\(row.verdict)**\(row.isOfItsTrainingsAlone ? ", for these trainings" : "")",
     ]
   }
@@ -117,14 +116,16 @@ struct ClaimsSection {
     if asks("over_seeds") {
       notes.append("*Over seeds*: Student's t over trainings that differ in their seed, paired by seed; one training alone tells nothing of others, nor do values all alike. Per cent are averaged over seeds.")
     }
-    if asks("every_pass") {
+    if asks("rank_sum") {
       notes.append(
-        "*Every pass*: the interval spans every timed pass of one side against every pass of the other, and must lie wholly inside what is asked, or outside. "
+        "*Rank sum*: Mann and Whitney's test of all timed passes of one network against all of the other, whatever their seed, exact and two-sided, with the interval that belongs to it: "
+          + "only their order counts, so that a pass which something else on the machine held up is one that came later, however much. "
           + "Only times that were taken in turn, pass by pass, are compared (`--retime` takes them so): from one hour to the next a machine may change more than networks differ.")
     }
     if asks("exact") { notes.append("*Exact*: the numbers themselves; what a network's structure fixes needs no test.") }
+    let isOfBothKinds = asks("rank_sum") && claims.contains { $0.p != nil }
     notes.append(
-      "A claim holds where the difference, or the level itself, lies in the range asked for and p, Holm-corrected over all tested claims of this report, is below 0.05; it does not hold where it "
+      "A claim holds where the difference, or the level itself, lies in the range asked for and p, Holm-corrected over all tested claims of this report\(isOfBothKinds ? " on times, or over all others" : ""), is below 0.05; it does not hold where it "
         + "lies outside and p is below 0.05; else it cannot be told. Points are hundredths of a score, per cent are of the second value."
         + (claims.isEmpty ? "" : " Unrounded: [claims.csv](claims.csv)."))
     if isInterim { notes.append("Trials are missing: with them, verdicts may change.") }

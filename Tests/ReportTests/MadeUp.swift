@@ -67,10 +67,10 @@ enum MadeUp {
             margin: .init(.perCent, 14.5, 15.5), test: "exact"),
           Claim("U-Net+ (T.C.) needs less than 8 MB", metric: "size_mb", .less, "U-Net+ (T.C.)", .number(8), test: "exact"),
           Claim("U-Net ends around 0.13 to 0.15", metric: "val_loss", .alike, "U-Net", .number(0.14), margin: .init(.absolute, 0.01), test: "over_seeds"),
-          Claim("U-Net++ is slower than U-Net", metric: "ms_per_patch", .greater, "U-Net++", .trial("U-Net"), test: "every_pass"),
+          Claim("U-Net++ is slower than U-Net", metric: "ms_per_patch", .greater, "U-Net++", .trial("U-Net"), test: "rank_sum"),
           Claim(
             "U-Net+ (T.C.) and U-Net take similar time", metric: "ms_per_patch", .alike, "U-Net+ (T.C.)", .trial("U-Net"), margin: .init(.perCent, 10),
-            test: "every_pass"),
+            test: "rank_sum"),
         ],
         figureImages: [], remark: "Made up: no network was trained for these numbers."),
       expected: networks.map { ExpectedTrial(trial: $0, seed: 1) },

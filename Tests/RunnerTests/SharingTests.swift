@@ -120,6 +120,19 @@ extension Runs { @Suite struct SharingTests {
     holder.waitUntilExit()
   }
 
+  /// The other one may still be drawing the report's figures.
+  @Test func aRunWithNothingToDoWaitsAllTheSame() async throws {
+    let bench = try Bench(), spec = try bench.spec()
+    #expect(await bench.run(spec) == .done)
+    let holder = try Self.holder(of: ResultsFolder(path: bench.results))
+    let transcript = Transcript { text in
+      if text.contains("waiting for it to end") { kill(holder.processIdentifier, SIGKILL) }
+    }
+    #expect(await bench.run(spec, transcript: transcript) { $0.wait = true } == .done)
+    holder.waitUntilExit()
+    #expect(transcript.output.contains("waiting for it to end") && transcript.output.contains("nothing to do"), "\(transcript.output)")
+  }
+
   @Test func waitingCanBeInterrupted() async throws {
     defer { Interrupts.ignore() }
     let bench = try Bench(), spec = try bench.spec()

@@ -119,9 +119,16 @@ extension [LogLine] {
     return times
   }
 
-  /// Of the last evaluation; nil where it did not run alone.
+  /// Of the last evaluation; nil where it did not run alone. Logs before 28 November 2026 have it with the time that was taken then, which later
+  /// times do not take away.
   var peakMegabytes: Double? {
-    for line in reversed() { if case .evaluated(_, _, let peak) = line.event { return peak } }
+    for line in reversed() {
+      switch line.event {
+      case .timed(_, let time) where time.peakRSSMegabytes.isFinite: return time.peakRSSMegabytes
+      case .evaluated(_, _, let peak): return peak
+      default: break
+      }
+    }
     return nil
   }
 

@@ -62,7 +62,7 @@ extension Session {
   /// Whether claims on times are to be judged, all trials are there, and their times were not taken in turn.
   func claimsWaitForTimesInTurn() throws -> Bool {
     let timed = experiment.trials.indices.filter { graph.job(.time, of: $0) != nil }.map(folder(ofTrial:))
-    guard experiment.report.claims.contains(where: { $0.test == "every_pass" }), timed.count > 1,
+    guard experiment.report.claims.contains(where: { $0.test == "rank_sum" }), timed.count > 1,
       timed.allSatisfy(\.hasScores), experiment.trials.allSatisfy({ data[$0.settings.data] != nil })
     else { return false }
     let turns = Set(try timed.map { try $0.log.lines().timing?.timing.turn })

@@ -89,8 +89,10 @@ public enum Runner {
     let console = surroundings.console, name = planned.experiment.name
     var session = planned
     var lock: ResultsLock?
-    if session.plan.hasWork || options.retime {
-      lock = try ResultsLock(session.folder, waiting: options.wait ? { console.say(.message($0)) } : nil)
+    let hasWork = session.plan.hasWork || options.retime
+    // One that is asked to wait does so even where all is done: another run may still be drawing the report's figures.
+    if hasWork || options.wait {
+      do { lock = try ResultsLock(session.folder, waiting: options.wait ? { console.say(.message($0)) } : nil) } catch is UserError where !hasWork {}
       // Another run may have left results since: while this one waited, or just before.
       session = try Session(session.experiment, options, for: .run, surroundings)
     }
