@@ -125,7 +125,7 @@ extension ReportSettings {
   /// What a published entry can give: a metric, its printed spread, or the paper's time on its own processor.
   public static let publishedNumbers = metrics + metrics.map { $0 + "_sd" } + ["gpu_ms_per_patch"]
 
-  /// How a claim is judged: by resampling test images and seeds, by Student's t over seeds, by the order of all timed passes, or by the numbers themselves.
+  /// How a claim is judged: by resampling test images and seeds, by Student's t over seeds, by the order of timed rounds, or by the numbers themselves.
   public static let tests = ["paired_bootstrap", "over_seeds", "rank_sum", "exact"]
 
   /// The first is what a claim about `metric` is judged by unless it asks for the other: a network's structure leaves nothing to chance,

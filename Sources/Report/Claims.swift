@@ -78,12 +78,12 @@ extension ReportData {
       guard let t = StudentT(quantities) else { break }
       tested(t.mean, t.low, t.high, t.p(at:))
     case ("rank_sum", .clock):
-      // Of a network at rest times do not hang on the seed: the passes of all its trainings are passes of one network.
       guard areOfOneTurn(claim) else { break }
       let passes = names(claim).map(passes(of:))
       let ranks = passes.count > 1 ? RankSum(passes[0], passes[1], quantity: claim.quantity) : RankSum(passes[0]) { claim.quantity($0, theirs) }
       guard let ranks else { break }
-      tested(row.difference!, ranks.low, ranks.high, ranks.p(at:))
+      row.leastP = ranks.leastP
+      tested(ranks.estimate, ranks.low, ranks.high, ranks.p(at:))
     default:
       row.verdict = claim.verdict(low: row.difference!, high: row.difference!).rawValue
     }
@@ -171,5 +171,10 @@ extension ReportData {
     return Set(timings.map(\.turn)).count == 1 && timings[0].turn != nil && Set(timings.map(\.threads)).count == 1
   }
 
-  private func passes(of trial: String) -> [Double] { mainTimings(of: trial).flatMap(\.passes) }
+  /// One a round of the turn: the median of the trainings of a trial, which are one network to the clock. They follow each other in a round, so that what
+  /// held up one held up the next: they are not passes of their own.
+  private func passes(of trial: String) -> [Double] {
+    let timings = mainTimings(of: trial)
+    return (0..<(timings.map(\.passes.count).min() ?? 0)).map { round in timings.map { $0.passes[round] }.median! }
+  }
 }

@@ -118,9 +118,13 @@ struct ClaimsSection {
     }
     if asks("rank_sum") {
       notes.append(
-        "*Rank sum*: Mann and Whitney's test of all timed passes of one network against all of the other, whatever their seed, exact and two-sided, with the interval that belongs to it: "
-          + "only their order counts, so that a pass which something else on the machine held up is one that came later, however much. "
+        "*Rank sum*: Mann and Whitney's test of the timed rounds of one network against those of the other (against a number: the sign test), two-sided, with the estimate and the interval that belong to it, not corrected; "
+          + "of several trainings of a network a round counts once, with their median. Only the order of rounds counts: one that something else on the machine held up is one that came later, however much. "
           + "Only times that were taken in turn, pass by pass, are compared (`--retime` takes them so): from one hour to the next a machine may change more than networks differ.")
+    }
+    let leastP = clockClaims.compactMap(\.leastP)
+    if let least = leastP.max(), least * Double(leastP.count) >= 0.05 {
+      notes.append("So few rounds cannot tell so many claims on times, whatever they say: `evaluate.timing_passes` is their number. <!-- clock -->")
     }
     if asks("exact") { notes.append("*Exact*: the numbers themselves; what a network's structure fixes needs no test.") }
     let isOfBothKinds = asks("rank_sum") && claims.contains { $0.p != nil }

@@ -149,11 +149,13 @@ struct ClaimRow: CSVRow, Equatable {
   var atLeast: Double?, atMost: Double?
   /// The trial's value less the reference's.
   var difference: Double?
-  /// Its 95 % interval; for times the least and the most over all pairs of passes.
+  /// Its 95 % interval.
   var low: Double?, high: Double?
   var trialMean: Double?, referenceMean: Double?
-  /// Two-sided, and after Holm's correction over all tested claims of the report.
+  /// Two-sided, and after Holm's correction over all tested claims of the report on times, or over all others.
   var p: Double?, pHolm: Double?
+  /// The least that p could have been with so many passes; of times.
+  var leastP: Double?
   /// What was resampled, or averaged over.
   var images: Int?, seeds: Int?
   /// Degrees of freedom of the seeds' spread, from all trainings of both sides; of scores.

@@ -127,33 +127,6 @@ import Testing
     #expect(StudentT([0.1]) == nil && StudentT([2, 2]) == nil)
   }
 
-  /// scipy 1.17.1: mannwhitneyu(ours − value, theirs, method="exact"), whose p passes 0.05 at the interval's ends; binomtest.
-  @Test func passesAreToldByTheirOrder() throws {
-    let ours = [2.1, 2.2, 2.4, 2.0, 2.6, 3.9, 2.3], theirs = [2.5, 2.7, 2.45, 2.8, 2.9, 5.0, 2.55, 2.65, 2.75]
-    let ranks = try #require(RankSum(ours, theirs, quantity: -))
-    for (value, p) in [(0, 0.03111888111888112), (-0.2, 0.1737762237762238)] { #expect(abs(ranks.p(at: value + 1e-6) - p) < 1e-12, "\(value)") }
-    #expect(abs(ranks.low - -0.7) < 1e-12 && abs(ranks.high - -0.05) < 1e-12, "\(ranks)")
-    #expect(ranks.p(at: ranks.low - 1e-6) < 0.05 && ranks.p(at: ranks.low + 1e-6) > 0.05 && ranks.p(at: ranks.high + 1e-6) < 0.05 && ranks.p(at: ranks.high - 1e-6) > 0.05)
-    // One pass that was held up, however long, changes nothing else; it only comes last.
-    let held = try #require(RankSum(ours.map { $0 == 3.9 ? 99 : $0 }, theirs, quantity: -))
-    #expect(held.p(at: 0) == RankSum(ours.map { $0 == 3.9 ? 6 : $0 }, theirs, quantity: -)?.p(at: 0))
-    #expect(abs(try #require(RankSum([1, 2, 3, 4], [5, 6, 7, 8], quantity: -)).p(at: 0) - 2.0 / 70) < 1e-12)
-    #expect(RankSum([1, 2, 3], [5, 6, 7], quantity: -) == nil && RankSum([], [5, 6, 7], quantity: -) == nil, "too few, however they lie")
-    let level = try #require(RankSum([1, 3, 3.5, 4, 5, 6, 7]) { $0 - 2 })
-    #expect(level.p(at: 0) == 0.125 && level.low == -1 && level.high == 5 && RankSum([1, 2, 3, 4, 5]) { $0 } == nil)
-  }
-
-  /// Passes that differ by chance alone are told apart no more often than once in twenty.
-  @Test func ranksKeepTheirLevel() throws {
-    var random = CounterRandom(seed: 13, purpose: .testing)
-    let rejected = (0..<1000).count { _ in
-      let sides = (0..<2).map { _ in (0..<6).map { _ in abs(Double(random.normal())) } }
-      return RankSum(sides[0], sides[1], quantity: -)!.p(at: 0) < 0.05
-    }
-    // Exact, and with six against six 4.1 % of all orders.
-    #expect((20...65).contains(rejected), "\(rejected) of 1000")
-  }
-
   @Test func holmStepsDown() {
     let adjusted = holmAdjusted([0.01, 0.04, 0.03, 0.005])
     for (a, b) in zip(adjusted, [0.03, 0.06, 0.06, 0.02]) { #expect(abs(a - b) < 1e-12) }

@@ -125,11 +125,11 @@ extension Runs { @Suite struct SharingTests {
     let bench = try Bench(), spec = try bench.spec()
     #expect(await bench.run(spec) == .done)
     let holder = try Self.holder(of: ResultsFolder(path: bench.results))
+    defer { if holder.isRunning { kill(holder.processIdentifier, SIGKILL) } }
     let transcript = Transcript { text in
       if text.contains("waiting for it to end") { kill(holder.processIdentifier, SIGKILL) }
     }
     #expect(await bench.run(spec, transcript: transcript) { $0.wait = true } == .done)
-    holder.waitUntilExit()
     #expect(transcript.output.contains("waiting for it to end") && transcript.output.contains("nothing to do"), "\(transcript.output)")
   }
 

@@ -92,9 +92,12 @@ public enum Runner {
     let hasWork = session.plan.hasWork || options.retime
     // One that is asked to wait does so even where all is done: another run may still be drawing the report's figures.
     if hasWork || options.wait {
-      do { lock = try ResultsLock(session.folder, waiting: options.wait ? { console.say(.message($0)) } : nil) } catch is UserError where !hasWork {}
+      var refused: UserError?
+      do { lock = try ResultsLock(session.folder, waiting: options.wait ? { console.say(.message($0)) } : nil) } catch let error as UserError { refused = error }
+      if hasWork, let refused { throw refused }
       // Another run may have left results since: while this one waited, or just before.
       session = try Session(session.experiment, options, for: .run, surroundings)
+      if session.plan.hasWork, let refused { throw refused }
     }
     defer { withExtendedLifetime(lock) {} }
     guard session.plan.hasWork || options.retime else {
@@ -122,6 +125,7 @@ public enum Runner {
     defer { withExtendedLifetime(alone) {} }
     try session.reuse.take()
     let outcome: RunOutcome
+    var timesFailed: (any Error)?
     switch options.executor {
     case .local:
       session.folder.removeLeftovers()
@@ -129,7 +133,11 @@ public enum Runner {
       var found = try executor.run()
       if found.signal == nil, try options.retime || (found.failures.isEmpty && session.claimsWaitForTimesInTurn()) {
         let trials = options.retime ? session.selected : Array(session.experiment.trials.indices)
-        do { try executor.timeInTurn(trials) { console.say(.message($0)) } } catch is CancellationError { found.signal = Interrupts.signalReceived }
+        do { try executor.timeInTurn(trials) { console.say(.message($0)) } } catch is CancellationError {
+          found.signal = Interrupts.signalReceived
+        } catch {
+          timesFailed = error  // told behind the report: the trials are done
+        }
       }
       outcome = found
     case .slurm: outcome = try await SlurmExecutor(session, options, surroundings).run()
@@ -141,6 +149,7 @@ public enum Runner {
       return outcome
     }
     console.show(try await Reporting(session, lenient: false).write(isNewRun: true))
+    if let timesFailed { throw timesFailed }
     console.say(finished(session, outcome.failures.isEmpty ? "done" : "some_trials_failed", "\(name): \(session.folder.path)/report.md"))
     return outcome
   }
