@@ -128,19 +128,22 @@ def main():
             print(f"{phase}: {len(rows)} signals sent, {len(faults)} wrong so far", flush=True)
 
         for number in range(options.each):
-            # On a busy machine this script may sleep through the epoch: then nothing was tested, and another run is started.
-            for _ in range(5):
+            # Where the epoch ended before the checkpoint was there, nothing was tested, and another run is started and asked earlier.
+            for attempt in range(5):
                 process, wrong = start(), []
                 await_phase(process, PHASES["training"], out)
-                time.sleep(0.1 + 0.02 * number)
-                if not logged(out, "epoch"):
+                time.sleep((0.1 + 0.02 * number) / (1 + attempt))
+                sent = time.monotonic()
+                process.send_signal(signal.SIGUSR1)
+                if not await_phase(process, lambda out: there(out, "trials/*/checkpoint"), out):
+                    wrong.append("no checkpoint")
+                elif logged(out, "epoch"):
+                    wrong.append("no checkpoint within the epoch")
+                if wrong != ["no checkpoint within the epoch"]:
                     break
-                process.kill()
-                process.communicate()
-            sent = time.monotonic()
-            process.send_signal(signal.SIGUSR1)
-            if not await_phase(process, lambda out: there(out, "trials/*/checkpoint"), out) or logged(out, "epoch"):
-                wrong.append("no checkpoint within the epoch")
+                if attempt < 4:
+                    process.kill()
+                    process.communicate()
             seconds = time.monotonic() - sent
             process.kill()
             process.communicate()
