@@ -43,6 +43,14 @@ static void dropout_pairs_reference(float *words, int64_t first, int64_t second,
   }
 }
 
+static void dropout_backward_reference(float *dy, int64_t count, float rate) {
+  for (int64_t i = 0; i < count; i++) dy[i] *= 1 / (1 - rate);
+}
+
+static void dropout_backward_pairs_reference(float *words, int64_t count, float rate) {
+  for (int64_t i = 0; i < count; i++) words[i] = ck_paired(ck_lower(words[i]) * (1 / (1 - rate)), ck_upper(words[i]) * (1 / (1 - rate)));
+}
+
 void ck_dropout(const float *x, float *y, int64_t first, int64_t count, float rate, uint64_t key, uint32_t epoch,
                 uint32_t sample, uint32_t layer, int accumulate) {
   CK_PICK(dropout)(x, y, first, count, rate, key, epoch, sample, layer, accumulate);
@@ -52,3 +60,7 @@ void ck_dropout_pairs(float *words, int64_t first, int64_t second, int64_t count
                       uint32_t layer) {
   CK_PICK(dropout_pairs)(words, first, second, count, rate, key, epoch, sample, layer);
 }
+
+void ck_dropout_backward(float *dy, int64_t count, float rate) { CK_PICK(dropout_backward)(dy, count, rate); }
+
+void ck_dropout_backward_pairs(float *words, int64_t count, float rate) { CK_PICK(dropout_backward_pairs)(words, count, rate); }

@@ -63,3 +63,18 @@ static void CK_NAME(dropout_pairs)(float *words, int64_t first, int64_t second, 
     }
   }
 }
+
+static void CK_NAME(dropout_backward)(float *dy, int64_t count, float rate) {
+  const float scale = 1 / (1 - rate);
+  CK_ELEMENTS
+  for (int64_t i = 0; i < count; i++) dy[i] *= scale;
+}
+
+static void CK_NAME(dropout_backward_pairs)(float *words, int64_t count, float rate) {
+  const float scale = 1 / (1 - rate);
+  CK_ELEMENTS
+  for (int64_t i = 0; i < count; i++) {
+    const float a = ck_lower(words[i]) * scale, b = ck_upper(words[i]) * scale;
+    words[i] = ck_word_of(ck_bits_of(b) | ck_bits_of(a) >> 16);
+  }
+}

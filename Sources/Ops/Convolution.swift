@@ -106,8 +106,7 @@ public struct Convolution: Operation, Hashable {
   public func pairing(_ site: Site) -> Pairing {
     var geometry = geometry(site.inputs, images: site.images, precision: site.precision)
     guard ck_conv_takes_pairs(&geometry) != 0 else { return [] }
-    let most: Pairing = [.inputs, .inputGradients, .outputGradient]
-    return dropout.map { $0.worksOnPairs(site.output) } ?? true ? most.union(.output) : most
+    return dropout.map { $0.worksOnPairs(site.output) } ?? true ? [.inputs, .output, .inputGradients, .outputGradient] : [.inputs, .inputGradients]
   }
 
   public func compile(_ site: Site) throws -> any CompiledOperation { try CompiledConvolution(self, site) }
@@ -188,24 +187,19 @@ private final class CompiledConvolution: CompiledOperation {
   private let operation: Convolution
   private let training: Bool
   private let output: FeatureShape
-  private let kernelCount: Int
   private let packedForward: AlignedBuffer
   private let packedBackward: AlignedBuffer?
   private let folded: (kernel: AlignedBuffer, bias: AlignedBuffer)?
-  /// With drop-out: the kernel times 1/(1 − rate), for the input's gradient.
-  private let scaled: AlignedBuffer?
 
   init(_ operation: Convolution, _ site: Site) throws {
     self.operation = operation
     (training, output) = (site.training, site.output)
-    kernelCount = operation.parameters(site.inputs)[0].count
     geometry = operation.geometry(site.inputs, images: site.images, precision: site.precision)
     packedForward = try AlignedBuffer(count: ck_conv_forward_packed(&geometry))
     packedBackward = site.training && site.wantsInputGradient.contains(true)
       ? try AlignedBuffer(count: ck_conv_backward_data_packed(&geometry)) : nil
     folded = operation.foldsBatchNorm
-      ? (try AlignedBuffer(count: kernelCount), try AlignedBuffer(count: operation.filters)) : nil
-    scaled = operation.dropout != nil && packedBackward != nil ? try AlignedBuffer(count: kernelCount) : nil
+      ? (try AlignedBuffer(count: operation.parameters(site.inputs)[0].count), try AlignedBuffer(count: operation.filters)) : nil
   }
 
   var scratch: Int {
@@ -214,7 +208,7 @@ private final class CompiledConvolution: CompiledOperation {
     return max(forward, ck_conv_backward_data_scratch(&geometry), ck_conv_backward_weights_scratch(&geometry))
   }
   var shared: Int { training ? ck_conv_backward_weights_partials(&geometry) : 0 }
-  var resident: Int { packedForward.count + (packedBackward?.count ?? 0) + (folded?.kernel.count ?? 0) + (scaled?.count ?? 0) }
+  var resident: Int { packedForward.count + (packedBackward?.count ?? 0) + (folded?.kernel.count ?? 0) }
 
   func prepare(_ parameters: [UnsafeMutablePointer<Float>], backward: Bool) {
     var kernel = parameters[0]
@@ -223,22 +217,7 @@ private final class CompiledConvolution: CompiledOperation {
       kernel = folded.kernel.pointer
     }
     ck_conv_forward_pack(&geometry, kernel, packedForward.pointer)
-    guard backward, let packedBackward else { return }
-    if let scaled, let dropout = operation.dropout {
-      scaled.pointer.update(from: kernel, count: kernelCount)
-      Self.multiply(scaled.pointer, kernelCount, by: dropout.scale)
-      kernel = scaled.pointer
-    }
-    ck_conv_backward_data_pack(&geometry, kernel, packedBackward.pointer)
-  }
-
-  private func multiplyParameterGradients(_ frame: Frame, by factor: Float) {
-    Self.multiply(frame.parameterGradients[0], kernelCount, by: factor)
-    Self.multiply(frame.parameterGradients[1], operation.filters, by: factor)
-  }
-
-  private static func multiply(_ values: UnsafeMutablePointer<Float>, _ count: Int, by factor: Float) {
-    for i in 0..<count { values[i] *= factor }
+    if backward, let packedBackward { ck_conv_backward_data_pack(&geometry, kernel, packedBackward.pointer) }
   }
 
   /// w′ = w · γ/√(σ² + ε), b′ = (b − μ) · γ/√(σ² + ε) + β, a filter at a time.
@@ -267,22 +246,21 @@ private final class CompiledConvolution: CompiledOperation {
     operation.dropout?.apply(frame, shape: output, from: frame.output, to: frame.output)
   }
 
-  /// With drop-out, g = dy ⊙ [y > 0]/(1 − rate), and the kernels know no factor: it goes into the kernel, and into what they leave.
+  /// With drop-out, g = dy/(1 − rate) ⊙ [y > 0]: the factor is taken first, as drop-out by itself takes it, for the same bits.
   func backward(_ frame: Frame) {
     let y = operation.relu ? frame.output : Slab(data: nil, channels: 0, image_stride: 0)
     let dy = frame.outputGradient, slabs = Int32(frame.inputs.count)
+    operation.dropout?.scale(dy, frame, shape: output)
     withUnsafePointer(to: &geometry) { g in
       frame.inputs.withUnsafeBufferPointer { inputs in
         frame.pool.run(tasks: Int(ck_conv_backward_weights_tasks(g))) { task, thread in
           ck_conv_backward_weights(g, Int32(task), inputs.baseAddress, slabs, dy, y, frame.shared, frame.scratch[thread])
         }
       }
-      if let dropout = operation.dropout, frame.accumulatesParameters { multiplyParameterGradients(frame, by: 1 / dropout.scale) }
       frame.pool.run(tasks: Int(ck_conv_backward_weights_reduce_tasks(g))) { task, _ in
         ck_conv_backward_weights_reduce(
           g, Int32(task), frame.shared, frame.parameterGradients[0], frame.parameterGradients[1], frame.accumulatesParameters ? 1 : 0)
       }
-      if let dropout = operation.dropout { multiplyParameterGradients(frame, by: dropout.scale) }
       guard let packed = packedBackward?.pointer else { return }
       frame.inputGradients.withUnsafeBufferPointer { gradients in
         frame.accumulates.withUnsafeBufferPointer { accumulates in

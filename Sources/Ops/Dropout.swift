@@ -10,7 +10,7 @@ public struct Dropout: Operation, Hashable {
   public var layer: Int
   public init(rate: Float, layer: Int = 0) { (self.rate, self.layer) = (rate, layer) }
   /// What a kept value is multiplied by.
-  var scale: Float { 1 / (1 - rate) }
+  private var scale: Float { 1 / (1 - rate) }
   public var kind: String { "drop-out \(rate)" }
   public func inferShape(_ inputs: [FeatureShape]) throws(ShapeError) -> FeatureShape {
     guard inputs.count == 1 else { throw ShapeError("drop-out takes one input, not \(inputs.count)") }
@@ -55,6 +55,15 @@ public struct Dropout: Operation, Hashable {
         ck_dropout(
           source.image(n) + first, target.image(n) + first, Int64(first), length, rate, seed, epoch, samples[n], UInt32(layer), accumulate)
       }
+    }
+  }
+
+  /// gradient ⊙ 1/(1 − rate), in place: behind a ReLU the rest is its own backward pass, to which a dropped value is one that it cut off.
+  func scale(_ gradient: Slab, _ frame: Frame, shape: FeatureShape) {
+    let count = gradient.paired != 0 ? shape.count / 2 : shape.count, blocks = (count + Self.block - 1) / Self.block
+    frame.pool.run(tasks: frame.draw.samples.count * blocks) { task, _ in
+      let first = task % blocks * Self.block, words = gradient.image(task / blocks) + first, length = Int64(min(Self.block, count - first))
+      if gradient.paired != 0 { ck_dropout_backward_pairs(words, length, rate) } else { ck_dropout_backward(words, length, rate) }
     }
   }
 

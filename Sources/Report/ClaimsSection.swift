@@ -109,7 +109,7 @@ struct ClaimsSection {
       notes.append(
         "*Paired bootstrap*: \(Numbers.grouped(Bootstrap.resamples)) resamples; each draws the \(scored.name) with replacement, the same for both sides, and, "
           + "where a side has two trainings or more, moves each side's mean by the seeds' error as Student's t has it, their standard deviation pooled over all trainings of both sides; "
-          + "percentile interval, not corrected, and two-sided p. Two trials are compared at the seeds both have; a threshold, which no seed changes, at all of the other's."
+          + "percentile interval, not corrected, and two-sided p. Two trials are compared at the seeds both have (where they have none in common, by image alone, all trainings of each); a threshold, which no seed changes, at all of the other's."
           + (hasImagesWithoutNuclei ? " An image without nuclei counts as 1 for the side that finds none there, where the other finds some." : "")
           + (isWithoutSpread ? " Where each side is one training, interval and verdict say what other \(scored.name) might give of these trainings, not what other trainings would." : ""))
     }

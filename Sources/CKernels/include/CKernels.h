@@ -162,6 +162,10 @@ void ck_dropout(const float *x, float *y, int64_t first, int64_t count, float ra
 /// 1 / (1 − rate) is to be a power of two, so that nothing is rounded.
 void ck_dropout_pairs(float *words, int64_t first, int64_t second, int64_t count, float rate, uint64_t key, uint32_t epoch, uint32_t sample,
                       uint32_t layer);
+/// dy ⊙ 1 / (1 − rate), in place: the gradient behind a ReLU, whose backward pass leaves out what was dropped.
+void ck_dropout_backward(float *dy, int64_t count, float rate);
+/// The same of pairs; 1 / (1 − rate) is to be a power of two.
+void ck_dropout_backward_pairs(float *words, int64_t count, float rate);
 void ck_relu(const float *x, float *y, int64_t count);
 /// dx (= or +=) dy ⊙ [y > 0].
 void ck_relu_backward(const float *y, const float *dy, float *dx, int64_t count, int accumulate);
