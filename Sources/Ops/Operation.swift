@@ -155,6 +155,7 @@ public struct Frame {
   public var inputGradients: [Slab]
   /// 1 where an input's gradient is added to what stands there, 0 where it is the first.
   public var accumulates: [Int32]
+  /// Backward may write to it: nothing reads it afterwards.
   public var outputGradient: Slab
   public var parameters: [UnsafeMutablePointer<Float>]
   public var parameterGradients: [UnsafeMutablePointer<Float>]

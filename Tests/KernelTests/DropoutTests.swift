@@ -51,6 +51,13 @@ import Testing
     }
   }
 
+  @Test(arguments: ck_isa.runnable, [1, 77, 5000]) func `the gradient behind a ReLU has the factor alone`(isa: ck_isa, count: Int) {
+    let dy = samples(count, seed: 5)
+    var found = dy
+    isa.use { ck_dropout_backward(&found, Int64(count), 0.3) }
+    #expect(found == dy.map { $0 * (1 / (1 - Float(0.3))) })
+  }
+
   @Test(arguments: ck_isa.runnable) func `accumulates, and works in place`(isa: ck_isa) {
     let x = samples(300, seed: 3), before = samples(300, seed: 4)
     isa.use {

@@ -90,6 +90,11 @@ func ofBFloat16Pairs(_ words: [Float], image: Int, gap: Int, plane: Int) -> [Flo
       ck_dropout_pairs(&words, 80, 80 + Int64(pixels), Int64(pixels), rate, 7, 1, 2, 3)
     }
     #expect(ofBFloat16Pairs(words, image: pixels, gap: 0, plane: pixels) == expected)
+    isa.use {
+      ck_dropout_backward(&expected, Int64(2 * pixels), rate)
+      ck_dropout_backward_pairs(&words, Int64(pixels), rate)
+    }
+    #expect(ofBFloat16Pairs(words, image: pixels, gap: 0, plane: pixels) == expected)
   }
 
   @Test(arguments: ck_isa.runnable, PoolingTests.sides) func `are pooled as their channels are`(isa: ck_isa, sides: (height: Int32, width: Int32)) {

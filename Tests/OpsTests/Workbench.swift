@@ -5,12 +5,12 @@ import TensorCore
 /// One sample of an operation with random inputs and parameters, run alone: the kernels on one side, the definition in
 /// double precision on the other.
 struct Workbench {
-  let sample: OperationSample
+  var sample: OperationSample
   let output: FeatureShape
   var inputs: [Tensor<Double>]
   var parameters: [[Double]]
   let declarations: [ParameterDeclaration]
-  let upstream: Tensor<Double>
+  var upstream: Tensor<Double>
 
   init(_ sample: OperationSample, seed: Int = 3) throws {
     self.sample = sample
