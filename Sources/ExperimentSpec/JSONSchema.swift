@@ -56,7 +56,7 @@ private var specSchema: JSON {
     "sweep.expect": .number([("minimum", "1")], type: "integer"),
     "report.rows": .list(of: .reference("metric")), "report.columns": .strings(["trial"]), "report.published": .list(of: .reference("published")),
     "report.claims": .list(of: .reference("claim")), "report.figure_images": .list(of: .text("A test image's id.")),
-    "report.remark": .text("Shown under the report's title."),
+    "report.remark": .text("Shown under the report's title; each line is a paragraph."),
   ]
   let slurm = Dictionary(uniqueKeysWithValues: SlurmKey.allCases.map { ("slurm.\($0.rawValue)", $0.schema) })
   return mapping(.spec) { name in

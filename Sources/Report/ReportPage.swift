@@ -25,8 +25,7 @@ struct ReportPage {
   private func heading() -> String {
     var text = "# \(Markdown.plain(inputs.title))\n"
     if !inputs.report.remark.isEmpty {
-      text += "\n" + inputs.report.remark.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
-        .map { $0.isEmpty ? ">\n" : "> \($0)\n" }.joined()
+      text += "\n" + inputs.report.remark.split(whereSeparator: \.isNewline).map { "> \($0)\n" }.joined(separator: ">\n")
     }
     let open = data.trials.filter { $0.status != "done" }
     text += "\n\(data.trials.count - open.count) of \(Markdown.count(data.trials.count, "trial")) done."
