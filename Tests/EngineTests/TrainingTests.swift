@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Discs on a noisy ground: enough to learn in a few steps.
-private func discs(count: Int, side: Int, seed: Int = 1) -> Samples {
+func discs(count: Int, side: Int, seed: Int = 1) -> Samples {
   var images: [Float] = [], masks: [UInt8] = []
   for n in 0..<count {
     var random = CounterRandom(seed: seed, purpose: .testing, sample: n)
