@@ -104,7 +104,7 @@ def fuzz(rows):
 
 def repeat(rows):
     compared = ["trials.csv", "images.csv", "losses.csv", "masks"]
-    said = ("A clone of the commit was built, and one trial trained in it on the real images, from nothing; then every row of that trial in the CSV files, and every mask, "
+    said = ("A clone of the commit was built, and one trial trained in it on the real images, from nothing (one that goes on from another's training: from that one's repeat); then every row of that trial in the CSV files, and every mask, "
             "were compared with the committed ones. It takes as long as the training, so `run.py` does it only when asked to (`--parts repeat`).\n\n"
             "On 1 December 2026 it found a fault: U-Net's seed 1 of Table 2 no longer came out as committed, from the sixth epoch on. Since 27 November (424f30c) drop-out that follows a convolution took its factor "
             "behind the kernels instead of before them; the same bits, until products fall below the least normal float, as they do where ReLUs have died. It is mended in 7619779: what was trained before 424f30c comes out "
