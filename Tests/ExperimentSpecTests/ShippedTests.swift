@@ -17,7 +17,7 @@ import Testing
     #expect(experiment.name == name)
     // A threshold has no seed, which the sweep over seeds is told.
     #expect(experiment.notes.count == (name == "controls" ? 1 : 0), "\(experiment.notes.map { $0.rendered() })")
-    #expect(experiment.trials.count >= 4)
+    #expect(experiment.trials.count >= 2)
   }
 
   @Test func committedSchemaIsCurrent() throws {
