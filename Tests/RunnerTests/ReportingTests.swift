@@ -38,7 +38,7 @@ extension Runs { @Suite struct ReportingTests {
   /// As after a kill, or on a full disk, between the files of a report: what stands is of two, and is not taken for either.
   @Test func aReportThatWasCutOffIsMadeAgain() async throws {
     let bench = try Bench(), spec = try bench.spec(), table = "\(bench.results)/table.csv"
-    #expect(await bench.run(spec) { $0.only = ["U-Net"] } == .done)
+    #expect(await bench.run(spec) { $0.only = ["U-Net, seed 1"] } == .done)
     let before = try Data(contentsOf: URL(fileURLWithPath: table))
     try FileManager.default.removeItem(atPath: table)
     try FileManager.default.createDirectory(atPath: table, withIntermediateDirectories: true)

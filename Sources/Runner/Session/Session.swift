@@ -102,7 +102,10 @@ struct Session: Sendable {
     if patterns.isEmpty { return all }
     var selected: Set<Int> = []
     for pattern in patterns {
-      let meant = all.filter { matches(graph.experiment.trials[$0].name, pattern: pattern) || matches(graph.label(ofTrial: $0), pattern: pattern) }
+      let meant = all.filter {
+        let trial = graph.experiment.trials[$0]
+        return matches(trial.name, pattern: pattern) || matches("\(trial.name), seed \(trial.settings.seed)", pattern: pattern)
+      }
       guard !meant.isEmpty else {
         let names = OrderedSet(all.map { graph.experiment.trials[$0].name })
         throw UserError(
